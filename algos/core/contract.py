@@ -1,0 +1,331 @@
+"""The contract every loss transform keeps, as checks that anyone can run on a transform of their own.
+
+`check_loss(loss, make_terms, params, forward)` runs them all; each raises a `ContractError` that says what was broken. The
+central one: loss and gradient are the same however the batch is cut, padded, ordered or spread over devices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+
+from .contract_batches import map_fields, nan_behind_masks, pad, reorder
+from .gradient import gradient
+from .terms import Terms, field_specs
+from .transform import LossTransform, run, split_state
+
+ROWS = 8
+TOLERANCE = 2e-5
+
+
+class ContractError(AssertionError):
+    """A transform broke the contract."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What is checked; what several checks compare with is computed once.
+
+    Attributes:
+      loss: a chain or transform that writes `loss`.
+      make_terms: (rng, rows) -> a batch with its data fields set.
+      params: the parameters of a small model.
+      forward: (params, terms, key) -> terms with the differentiated fields filled in.
+      random: the loss draws random numbers per token, which cutting the batch changes.
+    """
+
+    loss: LossTransform
+    make_terms: Callable[[np.random.Generator, int], Terms]
+    params: Any
+    forward: Callable[[Any, Terms, jax.Array | None], Terms]
+    random: bool = False
+
+    def terms(self, seed: int = 0) -> Terms:
+        """A batch; the same seed gives the same one."""
+        return self.make_terms(np.random.default_rng(seed), ROWS)
+
+    @functools.cached_property
+    def compiled(self) -> Callable[..., Any]:
+        """The compiled step on the whole batch."""
+        return jax.jit(self.step())
+
+    @functools.cached_property
+    def expected(self) -> Any:
+        """Its result on the first batch."""
+        return self.compiled(self.params, self.terms())
+
+    def step(self, *, microbatches: int = 1, axis_name: str | None = None, forward: Any = None) -> Callable[..., Any]:
+        """`(params, terms) -> (gradient, loss, state)` from the initial state."""
+        tx = gradient(self.loss, forward or self.forward, microbatches=microbatches, axis_name=axis_name)
+
+        def one(params, terms):
+            grad, state = tx.update(None, tx.init(params), params, terms=terms, key=jax.random.key(7))
+            return grad, state.metrics["loss"], state
+
+        return one
+
+
+def check_loss(
+    loss: LossTransform,
+    make_terms: Callable[[np.random.Generator, int], Terms],
+    params: Any,
+    forward: Callable[[Any, Terms, jax.Array | None], Terms],
+) -> None:
+    """Runs every check on a loss.
+
+    Args:
+      loss: a transform or chain that writes `loss`.
+      make_terms: `(rng, rows) -> Terms` with the data fields set, for `rows` a multiple of 4; some entries masked, no row
+        empty.
+      params: parameters of a small model, float32.
+      forward: as for `algax.gradient`.
+
+    Raises:
+      ContractError: the contract is broken; the message says how. Checks over devices use those there are.
+    """
+    run_checks(Subject(loss, make_terms, params, forward))
+
+
+def run_checks(subject: Subject) -> None:
+    """Runs every check of `CHECKS`, naming the one that fails."""
+    for name, check in CHECKS.items():
+        try:
+            check(subject)
+        except ContractError as error:
+            raise ContractError(f"{subject.loss.name} breaks the contract ({name}): {error}") from None
+
+
+def _close(what: str, actual: Any, expected: Any, tolerance: float = TOLERANCE) -> None:
+    for path, a in jax.tree_util.tree_leaves_with_path(actual):
+        e = np.asarray(_at(expected, path), np.float64)
+        a = np.asarray(a, np.float64)
+        scale = max(1e-3, float(np.max(np.abs(e), initial=0.0)))
+        if a.shape != e.shape or not np.all(np.abs(a - e) <= tolerance * scale):
+            where = jax.tree_util.keystr(path)
+            raise ContractError(f"{what}: {where or 'loss'} changed from\n{e}\nto\n{a}")
+
+
+def _at(tree: Any, path: Any) -> Any:
+    return dict(jax.tree_util.tree_leaves_with_path(tree))[path]
+
+
+def _finite(what: str, *trees: Any) -> None:
+    for leaf in jax.tree.leaves(trees):
+        if not np.all(np.isfinite(np.asarray(leaf, np.float64))):
+            raise ContractError(f"{what}: loss or gradient is not finite: {leaf}")
+
+
+def _same_result(what: str, actual: Any, expected: Any) -> None:
+    _close(f"{what}: the loss", actual[1], expected[1])
+    _close(f"{what}: the gradient", actual[0], expected[0])
+
+
+def check_declared_fields(subject: Subject) -> None:
+    """Every step reads and writes exactly what it declares."""
+    terms = subject.forward(subject.params, subject.terms().prepare(), None)
+    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False).prepare()  # type: ignore[attr-defined]
+    states = split_state(subject.loss, subject.loss.init())
+    for i, step in enumerate(subject.loss.steps):
+        _check_reads(step, states[i], terms)
+        before = terms
+        terms, _ = run((step,), terms, (states[i],))
+        unwritten = [name for name in step.writes if getattr(terms, name) is getattr(before, name)]
+        if unwritten:
+            raise ContractError(f"{step.name} declares that it writes `{unwritten[0]}`, and does not")
+
+
+def _check_reads(step: LossTransform, state: Any, terms: Terms) -> None:
+    specs = field_specs(type(terms))
+    masks = [name for name, spec in specs.items() if spec.kind == "mask"]
+    declared = [name for name in (*step.reads, *step.optional_reads, "step", *masks) if getattr(terms, name) is not None]
+    hidden = {name: None for name in specs if name not in declared}
+    visible = terms.replace(**hidden)  # type: ignore[attr-defined]
+
+    def outputs(fields):
+        after, new_state = step.update(visible.replace(**fields), state)
+        return {name: getattr(after, name) for name in step.writes}, after.metrics, new_state
+
+    fields = {name: getattr(terms, name) for name in declared}
+    try:
+        jaxpr = jax.make_jaxpr(outputs)(fields)
+    except Exception as error:
+        raise ContractError(f"{step.name} fails when only the fields it declares are there: {error}") from error
+    flat, _ = jax.tree_util.tree_flatten_with_path(fields)
+    used = _used_inputs(jaxpr.jaxpr)
+    for (path, _), is_used in zip(flat, used, strict=True):
+        name = path[0].key
+        others = [u for (p, _), u in zip(flat, used, strict=True) if p[0].key == name]
+        if not any(others) and name in (*step.reads, *step.optional_reads) and name not in masks and not is_used:
+            raise ContractError(f"{step.name} declares that it reads `{name}`, and does not")
+
+
+def _used_inputs(jaxpr: Any) -> list[bool]:
+    """Which inputs of a jaxpr reach an output."""
+    needed = {id(v) for v in jaxpr.outvars}
+    for eqn in reversed(jaxpr.eqns):
+        if any(id(v) in needed for v in eqn.outvars):
+            needed |= {id(v) for v in eqn.invars}
+    return [id(v) in needed for v in jaxpr.invars]
+
+
+def check_jit(subject: Subject) -> None:
+    """Eager equals compiled, a second batch does not recompile, the state is stable under scan."""
+    eager = subject.step()(subject.params, subject.terms())
+    _same_result("eager against compiled", eager, subject.expected)
+    subject.compiled(subject.params, subject.terms(1))
+    if subject.compiled._cache_size() != 1:  # type: ignore[attr-defined]
+        raise ContractError("a second call with the same shapes recompiled")
+
+    tx = gradient(subject.loss, subject.forward)
+
+    def one(state, terms):
+        _, new_state = tx.update(None, state, subject.params, terms=terms, key=jax.random.key(7))
+        before, after = jax.tree.map(_kind, state), jax.tree.map(_kind, new_state)
+        if before != after:
+            raise ContractError(f"the state changed its structure or types from\n{before}\nto\n{after}")
+        return new_state, new_state.metrics["loss"]
+
+    batches = jax.tree.map(lambda *x: jnp.stack(x), subject.terms(0), subject.terms(1))
+    _, losses = jax.lax.scan(one, tx.init(subject.params), batches)
+    _close("the first step of a scan: the loss", losses[0], subject.expected[1])
+
+
+def _kind(x: Any) -> tuple[tuple[int, ...], str]:
+    return tuple(x.shape), str(x.dtype)
+
+
+def check_vmap(subject: Subject) -> None:
+    """Mapping over seeds gives each seed its own result."""
+    batches = [subject.terms(seed) for seed in (0, 1)]
+    scales = (1.0, 0.5)
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *batches)
+    params = jax.tree.map(lambda x: jnp.stack([scale * x for scale in scales]), subject.params)
+    mapped = jax.jit(jax.vmap(subject.step()))(params, stacked)
+    for i, (batch, scale) in enumerate(zip(batches, scales, strict=True)):
+        alone = subject.compiled(jax.tree.map(lambda x, s=scale: s * x, subject.params), batch)
+        _same_result(f"vmap, seed {i}", jax.tree.map(lambda x, i=i: x[i], mapped[:2]), alone)
+
+
+def check_microbatches(subject: Subject) -> None:
+    """1, 2 and 4 micro-batches give the same loss and gradient."""
+    if subject.random or subject.loss.couples_batch:
+        return
+    for k in (2, 4):
+        actual = jax.jit(subject.step(microbatches=k))(subject.params, subject.terms())
+        _same_result(f"{k} micro-batches against 1", actual, subject.expected)
+
+
+def check_devices(subject: Subject) -> None:
+    """pmap over 2 and shard_map over 4 devices give the loss and gradient of one."""
+    if subject.random or len(jax.devices()) < 4:
+        return
+    one = subject.step(axis_name="devices")
+    split = jax.tree.map(lambda x: x.reshape(2, x.shape[0] // 2, *x.shape[1:]), subject.terms())
+    actual = jax.pmap(one, axis_name="devices", in_axes=(None, 0), devices=jax.devices()[:2])(subject.params, split)
+    _same_result("pmap over 2 devices", jax.tree.map(lambda x: x[0], actual[:2]), subject.expected)
+
+    mesh = jax.make_mesh((4,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:4])
+    specs = {"in_specs": (PartitionSpec(), PartitionSpec("devices")), "out_specs": PartitionSpec()}
+    mapped = jax.jit(jax.shard_map(lambda p, t: one(p, t)[:2], mesh=mesh, **specs))
+    _same_result("shard_map over 4 devices", mapped(subject.params, subject.terms()), subject.expected)
+
+
+def check_order(subject: Subject) -> None:
+    """The order of the rows changes nothing."""
+    if not subject.random:
+        actual = subject.compiled(subject.params, reorder(subject.terms()))
+        _same_result("with the rows in another order", actual, subject.expected)
+
+
+def check_masks(subject: Subject) -> None:
+    """What is masked out changes nothing, even NaN; with everything masked out loss and gradient are exactly 0."""
+
+    def forward(params, terms, key):
+        return nan_behind_masks(subject.forward(params, terms, key), roles=("differentiated",))
+
+    step = jax.jit(subject.step(forward=forward))
+    padded = pad(subject.terms(), 4, 2)
+    spoilt = nan_behind_masks(padded, roles=("data",))
+    if not subject.random:
+        _same_result("with rows and positions added, masked out, NaN", step(subject.params, spoilt), subject.expected)
+    empty = map_fields(padded, lambda spec, x: jnp.zeros_like(x) if spec.kind == "mask" else x)
+    grad, loss, _ = step(subject.params, nan_behind_masks(empty, roles=("data",)))
+    _close("with everything masked out: the loss", loss, jnp.zeros_like(loss), 0.0)
+    _close("with everything masked out: the gradient", grad, jax.tree.map(jnp.zeros_like, grad), 0.0)
+
+
+def check_bfloat16(subject: Subject) -> None:
+    """16-bit data and outputs give a finite float32 loss and finite gradients."""
+
+    def narrow(spec, x):
+        return x.astype(jnp.bfloat16) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+    def forward(params, terms, key):
+        filled = subject.forward(params, terms, key)
+        return map_fields(filled, lambda spec, x: narrow(spec, x) if spec.role == "differentiated" else x)
+
+    grad, loss, _ = jax.jit(subject.step(forward=forward))(subject.params, map_fields(subject.terms(), narrow))
+    _finite("bfloat16", grad, loss)
+    if loss.dtype != jnp.float32:
+        raise ContractError(f"bfloat16: the loss is {loss.dtype}, and must be float32")
+
+
+def check_gradient_flow(subject: Subject) -> None:
+    """Gradients flow into differentiated fields and into no data."""
+    terms = subject.forward(subject.params, subject.terms().prepare(), None)
+    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)  # type: ignore[attr-defined]
+    specs = field_specs(type(terms))
+    floats = {
+        name: value
+        for name, spec in specs.items()
+        if (value := getattr(terms, name)) is not None and spec.kind != "tree"
+        and all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(value))
+    }
+    grads = jax.jit(jax.grad(lambda fields: subject.loss(terms.replace(**fields))))(floats)
+    flows = {name for name, grad in grads.items() if any(np.any(np.asarray(x) != 0) for x in jax.tree.leaves(grad))}
+    leaks = sorted(name for name in flows if specs[name].role != "differentiated")
+    if leaks:
+        raise ContractError(f"gradient flows into `{leaks[0]}`, which is {specs[leaks[0]].role}")
+    if not flows:
+        raise ContractError("no gradient flows into any differentiated field")
+
+
+def check_finite_differences(subject: Subject) -> None:
+    """The gradient is that of the value, in float64, along a random direction."""
+    with jax.enable_x64(True):
+        wide = _widen(subject.params)
+        terms = map_fields(subject.terms(), lambda spec, x: _widen(x))
+        rng = np.random.default_rng(5)
+        direction = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), wide)
+        step = jax.jit(subject.step())
+        grad, _, _ = step(wide, terms)
+        expected = sum(jnp.vdot(g, d) for g, d in zip(jax.tree.leaves(grad), jax.tree.leaves(direction), strict=True))
+
+        def moved(size):
+            return step(jax.tree.map(lambda x, d: x + size * d, wide, direction), terms)[1]
+
+        _close("finite differences against the gradient", (moved(1e-6) - moved(-1e-6)) / 2e-6, expected, 1e-4)
+
+
+def _widen(tree: Any) -> Any:
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
+
+
+CHECKS: dict[str, Callable[[Subject], None]] = {
+    "declared_fields": check_declared_fields,
+    "jit": check_jit,
+    "vmap": check_vmap,
+    "microbatches": check_microbatches,
+    "devices": check_devices,
+    "order": check_order,
+    "masks": check_masks,
+    "bfloat16": check_bfloat16,
+    "gradient_flow": check_gradient_flow,
+}

@@ -1,0 +1,268 @@
+"""Distributions over tokens: `Logits` as they are, `FactoredLogits` as hidden states and a head, never materialised."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from . import checks
+from .devices import varying_like
+from .numerics import at_least_float32, weighted
+
+Array = jax.Array
+
+
+def _take(logits: Array, tokens: Array) -> Array:
+    return jnp.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
+
+
+def _check_tokens(tokens: Array, shape: tuple[int, ...]) -> None:
+    if not jnp.issubdtype(tokens.dtype, jnp.integer):
+        raise TypeError(f"`tokens` must be integers, got {tokens.dtype}")
+    if tokens.shape != shape:
+        raise ValueError(f"`tokens` must have the distribution's shape {shape}, got {tokens.shape}")
+
+
+@struct.dataclass
+class Logits:
+    """Distributions given by their logits.
+
+    Attributes:
+      logits: `[..., V]` unnormalised log-probabilities.
+    """
+
+    logits: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape without the vocabulary axis."""
+        return self.logits.shape[:-1]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        return self.logits.shape[-1]
+
+    def _finite(self, where: Array | None) -> Array:
+        logits = at_least_float32(self.logits)
+        return logits if where is None else jnp.where(where[..., None], logits, 0.0)
+
+    def log_probs(self, tokens: Array, where: Array | None = None) -> Array:
+        """log p(token): `[...] -> [...]`; exactly 0, in value and gradient, outside `where`."""
+        _check_tokens(tokens, self.shape)
+        logits = self._finite(where)
+        log_probs = _take(logits, tokens) - jax.nn.logsumexp(logits, axis=-1)
+        return log_probs if where is None else jnp.where(where, log_probs, 0.0)
+
+    def entropies(self, where: Array | None = None) -> Array:
+        """H = -sum_v p_v log p_v in nats: `[...]`; exactly 0, in value and gradient, outside `where`."""
+        log_probs = jax.nn.log_softmax(self._finite(where), axis=-1)
+        entropies = -jnp.sum(weighted(log_probs, log_probs), axis=-1)
+        return entropies if where is None else jnp.where(where, entropies, 0.0)
+
+    def map(self, fn: Callable[..., Any], *others: Any, where: Array | None = None) -> Any:
+        """Applies `fn(log_probs [N, V], *others [N, ...])`, one row a position; see `FactoredLogits.map`."""
+        everything = (self, *others)
+        rows = (_rows_of(value, len(self.shape), where) for value in everything)
+        return _restore(fn(*map(_seen_by_function, everything, rows)), self.shape)
+
+    def map_leading(self, fn: Callable[[Array], Array]) -> Logits:
+        """Applies `fn` to the arrays that have the leading axes, here the logits."""
+        return self.replace(logits=fn(self.logits))  # type: ignore[attr-defined]
+
+    def rows(self, where: Array | None = None) -> Array:
+        """The positions flattened into rows, `[N, V]`."""
+        return self._finite(where).reshape(-1, self.vocabulary_size)
+
+    def row_log_probs(self, rows: Array) -> Array:
+        """log p of every token for some of the rows, `[n, V]`."""
+        return jax.nn.log_softmax(at_least_float32(rows), axis=-1)
+
+
+@struct.dataclass
+class FactoredLogits:
+    """Distributions given by hidden states and the head that maps them to logits, evaluated in chunks.
+
+    logits = hidden @ kernel + bias are computed for `chunk_size` positions at a time, forwards and backwards, so
+    `[..., V]` never exists. The product runs in the dtype of `hidden` and accumulates in float32. Reverse-mode only.
+
+    Attributes:
+      hidden: `[..., D]` the model's last hidden states.
+      kernel: `[D, V]` the head (for a tied head the transposed embedding).
+      bias: `[V]` or None.
+      chunk_size: positions at a time; memory grows with chunk_size * V.
+    """
+
+    hidden: Array
+    kernel: Array
+    bias: Array | None = None
+    chunk_size: int = struct.field(pytree_node=False, default=256)
+
+    def __post_init__(self):
+        """Checks the shapes as far as they are known (tree transformations put other objects in)."""
+        checks.integer("chunk_size", self.chunk_size, least=1)
+        if isinstance(self.hidden, jax.Array | np.ndarray) and isinstance(self.kernel, jax.Array | np.ndarray):
+            if self.kernel.ndim == 2 and self.hidden.ndim > 0 and self.hidden.shape[-1] != self.kernel.shape[0]:
+                raise ValueError(
+                    f"`kernel` must have shape [D, V] with D = {self.hidden.shape[-1]}, got {tuple(self.kernel.shape)}"
+                )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape without the vocabulary axis."""
+        return self.hidden.shape[:-1]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        return self.kernel.shape[-1]
+
+    def log_probs(self, tokens: Array, where: Array | None = None) -> Array:
+        """log p(token): `[...] -> [...]`; exactly 0, in value and gradient, outside `where`."""
+        _check_tokens(tokens, self.shape)
+        return self._statistics(tokens, where, False)[0]
+
+    def entropies(self, where: Array | None = None) -> Array:
+        """H = -sum_v p_v log p_v in nats: `[...]`; exactly 0, in value and gradient, outside `where`."""
+        return self._statistics(jnp.zeros(self.shape, jnp.int32), where, True)[1]
+
+    def _statistics(self, tokens: Array, where: Array | None, with_entropies: bool) -> tuple[Array, Array]:
+        where = jnp.ones(self.shape, bool) if where is None else where
+        flat = (self.rows(where), self.kernel, self.bias, tokens.reshape(-1))
+        flat = varying_like(flat, flat)
+        log_probs, entropies = _chunked_statistics(self.chunk_size, with_entropies, *flat)
+        return (
+            jnp.where(where, log_probs.reshape(self.shape), 0.0),
+            jnp.where(where, entropies.reshape(self.shape), 0.0),
+        )
+
+    def map(self, fn: Callable[..., Any], *others: Any, where: Array | None = None) -> Any:
+        """Applies `fn(log_probs [n, V], *others [n, ...])` to chunks of rows and joins the results.
+
+        Args:
+          fn: maps each row on its own; returns an array `[n, ...]` or a tree of them.
+          *others: arrays `[..., *rest]` cut into the same rows, or distributions, which arrive as log_probs `[n, V]`.
+          where: `[...]` positions outside it see a uniform distribution, so that `fn` stays finite there.
+
+        Returns:
+          What `fn` returned, with the rows back in the distribution's shape.
+        """
+        everything = (self, *others)
+        rows = tuple(_rows_of(value, len(self.shape), where) for value in everything)
+        count = rows[0].shape[0]
+        chunks = tuple(_in_chunks(x, min(self.chunk_size, max(count, 1))) for x in rows)
+
+        @jax.checkpoint
+        def one(chunk):
+            return fn(*map(_seen_by_function, everything, chunk))
+
+        mapped = jax.lax.map(one, chunks)
+        return _restore(jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], mapped), self.shape)
+
+    def map_leading(self, fn: Callable[[Array], Array]) -> FactoredLogits:
+        """Applies `fn` to the arrays that have the leading axes, here the hidden states."""
+        return self.replace(hidden=fn(self.hidden))  # type: ignore[attr-defined]
+
+    def rows(self, where: Array | None = None) -> Array:
+        """The hidden states flattened into rows, `[N, D]`, zero outside `where`."""
+        hidden = self.hidden if where is None else jnp.where(where[..., None], self.hidden, 0.0)
+        return hidden.reshape(-1, self.hidden.shape[-1])
+
+    def row_log_probs(self, rows: Array) -> Array:
+        """log p of every token for some of the rows, `[n, V]`."""
+        return jax.nn.log_softmax(_head(rows, self.kernel, self.bias), axis=-1)
+
+
+Distribution = Logits | FactoredLogits
+
+
+def _is_distribution(value: Any) -> bool:
+    return isinstance(value, Logits | FactoredLogits)
+
+
+def _rows_of(value: Any, rank: int, where: Array | None) -> Array:
+    """An array or a distribution cut into rows, one a position."""
+    return value.rows(where) if _is_distribution(value) else value.reshape(-1, *value.shape[rank:])
+
+
+def _seen_by_function(value: Any, rows: Array) -> Array:
+    return value.row_log_probs(rows) if _is_distribution(value) else rows
+
+
+def _restore(tree: Any, shape: tuple[int, ...]) -> Any:
+    return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), tree)
+
+
+def _head(rows: Array, kernel: Array, bias: Array | None) -> Array:
+    accumulate = jnp.promote_types(rows.dtype, jnp.float32)
+    logits = jnp.matmul(rows, kernel.astype(rows.dtype), preferred_element_type=accumulate)
+    return logits if bias is None else logits + bias.astype(accumulate)[None, :]
+
+
+def _in_chunks(x: Array, size: int) -> Array:
+    """`[N, ...] -> [ceil(N / size), size, ...]`, padded with zeros."""
+    padding = -x.shape[0] % size
+    padded = jnp.pad(x, ((0, padding), *((0, 0),) * (x.ndim - 1)))
+    return padded.reshape(-1, size, *x.shape[1:])
+
+
+def _statistics_of_rows(rows: Array, kernel: Array, bias: Array | None, tokens: Array, with_entropies: bool):
+    logits = _head(rows, kernel, bias)
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    entropies = jnp.zeros_like(normaliser)
+    if with_entropies:
+        log_probs = logits - normaliser[:, None]
+        entropies = -jnp.sum(weighted(log_probs, log_probs), axis=-1)
+    return _take(logits, tokens) - normaliser, entropies, normaliser
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _chunked_statistics(chunk_size, with_entropies, hidden, kernel, bias, tokens):
+    """log p(token) and entropy of every row, `[N], [N]`; the backward rule keeps the normalisers, not the logits."""
+    return _chunked_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens)[0]
+
+
+def _chunked_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens):
+    def one(chunk):
+        return _statistics_of_rows(chunk[0], kernel, bias, chunk[1], with_entropies)
+
+    count, size = hidden.shape[0], min(chunk_size, max(hidden.shape[0], 1))
+    chunks = (_in_chunks(hidden, size), _in_chunks(tokens, size))
+    log_probs, entropies, normalisers = (x.reshape(-1)[:count] for x in jax.lax.map(one, chunks))
+    return (log_probs, entropies), (hidden, kernel, bias, tokens, entropies, normalisers)
+
+
+def _chunked_statistics_backward(chunk_size, with_entropies, residuals, cotangents):
+    hidden, kernel, bias, tokens, entropies, normalisers = residuals
+    count, size = hidden.shape[0], min(chunk_size, max(hidden.shape[0], 1))
+
+    def one(carry, chunk):
+        rows, token, entropy, normaliser, log_prob_cotangent, entropy_cotangent = chunk
+        log_probs = _head(rows, kernel, bias) - normaliser[:, None]
+        slope = -jnp.exp(log_probs) * log_prob_cotangent[:, None]
+        if with_entropies:
+            slope -= weighted(log_probs, log_probs + entropy[:, None]) * entropy_cotangent[:, None]
+        slope = slope.at[jnp.arange(size), token].add(log_prob_cotangent)
+        kernel_gradient, bias_gradient = carry
+        narrow = slope.astype(rows.dtype)
+        kernel_gradient += jnp.matmul(rows.T, narrow, preferred_element_type=slope.dtype)
+        bias_gradient = None if bias is None else bias_gradient + slope.sum(axis=0)
+        rows_gradient = jnp.matmul(narrow, kernel.T.astype(rows.dtype), preferred_element_type=slope.dtype)
+        return (kernel_gradient, bias_gradient), rows_gradient.astype(rows.dtype)
+
+    start = (jnp.zeros(kernel.shape, normalisers.dtype), None if bias is None else jnp.zeros(bias.shape, normalisers.dtype))
+    arrays = (hidden, tokens, entropies, normalisers, *cotangents)
+    start = varying_like(start, arrays, kernel)
+    (kernel_gradient, bias_gradient), rows_gradient = jax.lax.scan(one, start, tuple(_in_chunks(x, size) for x in arrays))
+    hidden_gradient = rows_gradient.reshape(-1, hidden.shape[1])[:count]
+    bias_gradient = None if bias is None else bias_gradient.astype(bias.dtype)
+    return hidden_gradient, kernel_gradient.astype(kernel.dtype), bias_gradient, None
+
+
+_chunked_statistics.defvjp(_chunked_statistics_forward, _chunked_statistics_backward)

@@ -1,0 +1,55 @@
+"""The record of a labelled batch, and the forward pass that fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from .. import core
+from ..core.terms import data, differentiated, mask
+
+Array = jax.Array
+
+
+@struct.dataclass
+class Terms(core.Terms):
+    """B examples of C classes.
+
+    Data:
+      inputs: whatever the model needs, with a leading batch axis.
+      labels: `[B]` integers in 0..C-1.
+      mask: `[B]` true where an example counts.
+    Differentiated, filled in by `forward`:
+      logits: `[B, C]` unnormalised log-probabilities of the classes.
+    """
+
+    labels: Array | None = data("B")
+    mask: Array | None = mask("B")
+    logits: Array | None = differentiated("B C")
+
+
+def forward(apply_fn: Callable[[Any, Any], Array]) -> Callable[[Any, Terms, Array | None], Terms]:
+    """Wraps an apply function for `algax.gradient`.
+
+    Args:
+      apply_fn: `(params, inputs) -> logits [B, C]`.
+
+    Returns:
+      `(params, terms, key) -> terms` with `logits` filled in.
+
+    Example:
+      >>> terms = supervised.Terms(inputs=images, labels=labels)
+      >>> gradient = algax.gradient(supervised.cross_entropy(), supervised.forward(model.apply))
+      >>> tx = optax.chain(gradient, optax.adam(1e-3))
+      >>> updates, state = tx.update(None, tx.init(params), params, terms=terms)
+    """
+
+    def fill(params: Any, terms: Terms, key: Array | None = None) -> Terms:
+        del key
+        return terms.replace(logits=jnp.asarray(apply_fn(params, terms.inputs)))  # type: ignore[attr-defined]
+
+    return fill

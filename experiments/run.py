@@ -1,0 +1,136 @@
+"""The command line: `algax run | list | show | report`."""
+
+import argparse
+import pathlib
+import sys
+import traceback
+from collections.abc import Sequence
+
+import algax
+from algax.experiments import configs, files, overrides, plots, report, resolve, trainer, verdict
+
+
+def parser() -> argparse.ArgumentParser:
+    """The verbs and their options."""
+    main_parser = argparse.ArgumentParser(prog="algax", description="Compare training algorithms with their baselines.")
+    main_parser.add_argument("--traceback", action="store_true", help="show where an error came from")
+    verbs = main_parser.add_subparsers(dest="verb", required=True, metavar="run | list | show | report")
+    run = verbs.add_parser(
+        "run",
+        help="train every arm of an experiment and judge its claims",
+        epilog="Any value of the config can be overridden: --config.seeds=8 "
+        "--config.arms.grpo.optimizer.0.learning_rate=0.001. The same command resumes a stopped run.",
+    )
+    run.add_argument("experiment", metavar="ROOM/ID")
+    run.add_argument("--workdir", type=pathlib.Path, help="folder of the run (default: runs/ROOM/ID)")
+    verbs.add_parser("list", help="list the papers and their experiments")
+    show = verbs.add_parser("show", help="show a paper's record or an experiment")
+    show.add_argument("id", metavar="ID", help="a paper's id or ROOM/ID")
+    table = verbs.add_parser("report", help="rebuild the table of all results")
+    table.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs"), help="folder of the runs")
+    table.add_argument("--output", type=pathlib.Path, help="file to write (default: experiments/RESULTS.md)")
+    return main_parser
+
+
+def run_experiment(experiment: str, workdir: pathlib.Path | None, changes: Sequence[str]) -> None:
+    """Trains, judges, plots, and prints where everything lies."""
+    config_dict = configs.load(experiment)
+    for path, text in overrides.parse(changes):
+        overrides.override(config_dict, path, text)
+    config = configs.plain(config_dict)
+    configs.check(config)
+    workdir = workdir or pathlib.Path("runs") / experiment
+    result = trainer.train(config, workdir)
+    judged = report.outcome(config, result)
+    plots.plot(config, result.rows, workdir / "plot.png")
+    files.write_json(workdir / "verdict.json", judged)
+    if result.resumed_from:
+        print(f"resumed at step {result.resumed_from} of {config['steps']}")
+    print(f"{experiment}: {config['claim']} ({config['paper']})")
+    for claim in judged["claims"]:
+        print(f"  {verdict.sentence(claim)}")
+    print(f"verdict: {judged['verdict']} ({judged['seeds']} seeds, {judged['steps']} steps, {judged['seconds']} s)")
+    print(f"plot:    {workdir / 'plot.png'}\nverdict: {workdir / 'verdict.json'}\nmetrics: {workdir / 'metrics.jsonl'}")
+
+
+def list_records() -> None:
+    """Prints one line a paper."""
+    lines = [("id", "year", "room", "experiment", "title")]
+    for record in algax.catalogue():
+        lines.append((record.id, str(record.year), record.room, record.experiment or "-", record.title))
+    widths = [max(len(line[column]) for line in lines) for column in range(4)]
+    for line in lines:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip())
+
+
+def show_experiment(experiment: str) -> None:
+    """Prints what an experiment compares, how to run it and what to expect."""
+    config = configs.plain(configs.load(experiment))
+    room, variant = experiment.split("/")
+    print(configs.module(room).VARIANTS[variant].__doc__ + "\n")
+    print(f"paper:  {config['paper']}\nclaim:  {config['claim']}\ntask:   {config['task']}\nmodel:  {config['model']}")
+    for arm, spec in config["arms"].items():
+        print(f"\narm {arm}\n{algax.describe(resolve.loss(spec['loss']))}")
+        for update in spec["optimizer"]:
+            print(f"optimizer: {update}")
+    print()
+    for claim in config["expect"]:
+        against = "its start" if claim["against"] == verdict.START else claim["against"]
+        print(f"expect: {claim['arm']} {claim['metric']} {claim['direction']} than {against} by {claim['least']}")
+    print(f"\nalgax run {experiment}")
+
+
+def show(name: str) -> None:
+    """Prints a paper's record, an experiment, or both where they share the name.
+
+    Raises:
+        ValueError: if there is neither, with the nearest names.
+    """
+    records = {record.id: record for record in algax.catalogue()}
+    if name in configs.names():
+        show_experiment(name)
+    elif name in records:
+        record = records[name]
+        print(f"{record.id}: {record.title} ({record.year}, {record.arxiv})")
+        print(f"public names: {', '.join(f'{record.room}.{public}' for public in record.names)}")
+        print(f"experiment:   {record.experiment or 'none'}")
+    else:
+        raise ValueError(f"no record and no experiment {name!r}: {resolve.nearest(name, [*configs.names(), *records])}")
+
+
+def execute(options: argparse.Namespace, rest: Sequence[str]) -> None:
+    """Runs one verb."""
+    if rest and options.verb != "run":
+        raise ValueError(f"unknown arguments: {' '.join(rest)}")
+    if options.verb == "run":
+        run_experiment(options.experiment, options.workdir, rest)
+    elif options.verb == "list":
+        list_records()
+    elif options.verb == "show":
+        show(options.id)
+    else:
+        path = report.write(options.workdir, options.output)
+        print(path.read_text(encoding="utf-8") + f"\nwritten to {path}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The entry point: 0, or 2 after a user's error, 130 and 143 where the run was stopped."""
+    options, rest = parser().parse_known_args(arguments)
+    try:
+        execute(options, rest)
+    except (ValueError, OSError) as error:
+        if options.traceback:
+            traceback.print_exc()
+        print(f"algax: {error}", file=sys.stderr)
+        return 2
+    except trainer.Interrupted as error:
+        print(f"algax: {error}", file=sys.stderr)
+        return 143
+    except KeyboardInterrupt:
+        print("algax: stopped; the same command resumes from the newest checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Verified arithmetic: a small Transformer samples answers to sums, a checker that reads them gives the reward."""
+
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.core import meta
+
+import algax
+from algax import decode, models, policy
+from algax.experiments.tasks import checker
+from algax.experiments.tasks.task import Task
+
+
+def problems(digits: int, operators: str) -> tuple[np.ndarray, np.ndarray]:
+    """All problems with operands of `digits` digits.
+
+    Returns:
+        prompts `[N, 2 * digits + 2]` and right answers `[N, T]`, filled up with stop tokens.
+    """
+    operands = range(10**digits)
+    texts, answers = [], []
+    for operator, left, right in itertools.product(operators, operands, operands):
+        texts.append(f"{left:0{digits}d}{operator}{right:0{digits}d}=")
+        answers.append({"+": left + right, "-": left - right, "*": left * right}[operator])
+    length = max(len(str(answer)) for answer in answers) + 1
+    completions = [checker.encode(str(answer).ljust(length, ".")) for answer in answers]
+    return np.stack([checker.encode(text) for text in texts]), np.stack(completions)
+
+
+def answer_mask(completions: jax.Array) -> jax.Array:
+    """`[..., T]` booleans, true up to and with the first stop token."""
+    stops = jnp.cumsum(completions == checker.STOP, axis=-1, dtype=jnp.int32)
+    return (stops == 0) | ((stops == 1) & (completions == checker.STOP))
+
+
+def answer_logits(model: Any, params: Any, prompts: jax.Array, completions: jax.Array) -> jax.Array:
+    """Logits of the completion's tokens, `[B, T, V]`."""
+    tokens = jnp.concatenate([prompts, completions], axis=-1)
+    return model.apply(params, tokens)[:, prompts.shape[1] - 1 : -1]
+
+
+def warm_start(model, params, prompts, completions, key, steps: int, learning_rate: float, batch_size: int):
+    """Supervised steps on worked problems; returns the parameters."""
+    tx = optax.adam(optax.cosine_decay_schedule(learning_rate, steps, alpha=0.1))
+
+    def loss(params, indices):
+        logits = answer_logits(model, params, prompts[indices], completions[indices])
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, completions[indices])
+        return jnp.mean(losses, where=answer_mask(completions[indices]))
+
+    def step(carry, key):
+        params, state = carry
+        indices = jax.random.randint(key, (batch_size,), 0, len(prompts))
+        updates, state = tx.update(jax.grad(loss)(params, indices), state)
+        return (optax.apply_updates(params, updates), state), None
+
+    (params, _), _ = jax.lax.scan(step, (params, tx.init(params)), jax.random.split(key, steps))
+    return params
+
+
+def arithmetic(
+    model: Any,
+    digits: int = 2,
+    operators: str = "+",
+    labelled: int = 1000,
+    held_out: int = 256,
+    warm_steps: int = 300,
+    warm_learning_rate: float = 3e-3,
+    prompts_per_batch: int = 16,
+    samples_per_prompt: int = 8,
+) -> Task:
+    """Verified arithmetic for policy losses.
+
+    A seed splits all problems into labelled ones, whose answers warm the model up, held-out ones, which judge it, and the
+    rest, whose prompts the policy practises on without ever seeing an answer.
+
+    Args:
+        model: a `models.Transformer` over the 15 tokens of `checker.VOCABULARY`.
+        digits: of each operand, 1 or 2.
+        operators: some of `+-*`.
+        labelled: problems with answers, used by the supervised steps only.
+        held_out: problems for the evaluation.
+        warm_steps: supervised steps before the first policy step.
+        warm_learning_rate: their peak rate (Adam, cosine decay).
+        prompts_per_batch: problems a step.
+        samples_per_prompt: completions a problem, one group.
+
+    Returns:
+        a task with the metrics `accuracy` (held-out problems, sampled at temperature 1) and `greedy_accuracy`.
+    """
+    _check(model, digits, operators)
+    prompts, answers = map(jnp.asarray, problems(digits, operators))
+    length = answers.shape[1]
+    if labelled < 1 or held_out < 1 or labelled + held_out >= len(prompts):
+        raise ValueError(f"labelled + held_out must be below the {len(prompts)} problems; got {labelled} + {held_out}")
+    decoder = models.decoder(model)
+
+    def sample(params, prompts, key, temperature):
+        mask = jnp.ones(prompts.shape, bool)
+        options = {"max_new_tokens": length, "stop_token": checker.STOP, "pad_token": checker.STOP}
+        return decode.sample(decoder, params, prompts, mask, key, temperature=temperature, **options)
+
+    def init(key):
+        split_key, model_key, warm_key = jax.random.split(key, 3)
+        order = jax.random.permutation(split_key, len(prompts))
+        worked, test, practice = jnp.split(order, (labelled, labelled + held_out))
+        params = meta.unbox(model.init(model_key, prompts[:1]))
+        warm = (warm_steps, warm_learning_rate, 128)
+        params = warm_start(model, params, prompts[worked], answers[worked], warm_key, *warm)
+        return params, {"practice": practice, "test": test, "reference": params}
+
+    def batch(params, context, step, key):
+        del step
+        prompt_key, sample_key = jax.random.split(key)
+        practice = context["practice"]
+        chosen = practice[jax.random.randint(prompt_key, (prompts_per_batch,), 0, len(practice))]
+        groups = jnp.repeat(jnp.arange(prompts_per_batch), samples_per_prompt)
+        inputs = prompts[chosen[groups]]
+        samples = sample(params, inputs, sample_key, 1.0)
+        rewards = checker.check(inputs, samples.tokens, digits).astype(jnp.float32)
+        ref = algax.Logits(answer_logits(model, context["reference"], inputs, samples.tokens))
+        return policy.Terms(
+            inputs=inputs,
+            tokens=samples.tokens,
+            mask=samples.mask,
+            rewards=rewards,
+            group_ids=groups,
+            old_log_probs=samples.log_probs,
+            ref_log_probs=ref.log_probs(samples.tokens),
+        )
+
+    def forward(params, terms, key):
+        del key
+        distribution = algax.Logits(answer_logits(model, params, terms.inputs, terms.tokens))
+        return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
+
+    def evaluate(params, context, key):
+        inputs = prompts[context["test"]]
+
+        def accuracy(temperature):
+            tokens = sample(params, inputs, key, temperature).tokens
+            return jnp.mean(checker.check(inputs, tokens, digits), dtype=jnp.float32)
+
+        sampled, greedy = jax.vmap(accuracy)(jnp.array([1.0, 0.0]))
+        return {"accuracy": sampled, "greedy_accuracy": greedy}
+
+    return Task(init, batch, forward, evaluate)
+
+
+def _check(model: Any, digits: int, operators: str) -> None:
+    if digits not in (1, 2):
+        raise ValueError(f"digits must be 1 or 2; got {digits}")
+    if not operators or set(operators) - set("+-*"):
+        raise ValueError(f"operators must be some of '+-*'; got {operators!r}")
+    if model.config.vocabulary_size < len(checker.VOCABULARY):
+        raise ValueError(f"vocabulary_size must be at least {len(checker.VOCABULARY)}; got {model.config.vocabulary_size}")

@@ -1,0 +1,50 @@
+"""The contract of loss transforms and presets, generated from the public names."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from algax import LossTransform
+from algax.core import contract
+
+from .examples import examples_module, label, loss_cases
+
+CASES = loss_cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_contract(case):
+    """One test a name, because the checks share compiled functions."""
+    subject = case.subject()
+    contract.run_checks(subject)
+    for what, change in examples_module(case.room).ROOM.degenerate.items():
+        grad, loss, _ = subject.compiled(subject.params, change(subject.terms()))
+        for leaf in jax.tree.leaves((grad, loss)):
+            assert np.all(np.isfinite(leaf)), f"{what}: {leaf}"
+    if not case.example.surrogate_gradient:
+        contract.check_finite_differences(subject)
+
+
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_bad_hyperparameters_are_refused_by_name(case):
+    assert isinstance(case.factory(**case.example.kwargs), LossTransform)
+    for kwargs in case.example.bad:
+        with pytest.raises((ValueError, TypeError)) as error:
+            case.factory(**kwargs)
+        assert any(f"`{name}`" in str(error.value) for name in kwargs), error.value
+
+
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_bad_batches_are_refused_by_name(case):
+    subject = case.subject()
+    filled = subject.forward(subject.params, subject.terms(), None).replace(step=jnp.zeros([], jnp.int32))
+    for field in subject.loss.requires:
+        if field == "key":
+            continue
+        with pytest.raises(ValueError, match=f"`{field}`, which is None"):
+            subject.loss(filled.replace(**{field: None}))
+        value = getattr(filled, field)
+        if isinstance(value, jax.Array):
+            with pytest.raises(ValueError, match=f"`{field}` must have shape"):
+                subject.loss(filled.replace(**{field: value[..., None]}))
