@@ -52,7 +52,7 @@ class Subject:
         return self.make_terms(np.random.default_rng(seed), ROWS)
 
     @functools.cached_property
-    def compiled(self) -> Callable[..., Any]:
+    def compiled(self) -> Any:
         """The compiled step on the whole batch."""
         return jax.jit(self.step())
 
@@ -130,7 +130,7 @@ def _same_result(what: str, actual: Any, expected: Any) -> None:
 def check_declared_fields(subject: Subject) -> None:
     """Every step reads and writes exactly what it declares."""
     terms = subject.forward(subject.params, subject.terms().prepare(), None)
-    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False).prepare()  # type: ignore[attr-defined]
+    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False).prepare()
     states = split_state(subject.loss, subject.loss.init())
     for i, step in enumerate(subject.loss.steps):
         _check_reads(step, states[i], terms)
@@ -146,7 +146,7 @@ def _check_reads(step: LossTransform, state: Any, terms: Terms) -> None:
     masks = [name for name, spec in specs.items() if spec.kind == "mask"]
     declared = [name for name in (*step.reads, *step.optional_reads, "step", *masks) if getattr(terms, name) is not None]
     hidden = {name: None for name in specs if name not in declared}
-    visible = terms.replace(**hidden)  # type: ignore[attr-defined]
+    visible = terms.replace(**hidden)
 
     def outputs(fields):
         after, new_state = step.update(visible.replace(**fields), state)
@@ -180,7 +180,7 @@ def check_jit(subject: Subject) -> None:
     eager = subject.step()(subject.params, subject.terms())
     _same_result("eager against compiled", eager, subject.expected)
     subject.compiled(subject.params, subject.terms(1))
-    if subject.compiled._cache_size() != 1:  # type: ignore[attr-defined]
+    if subject.compiled._cache_size() != 1:
         raise ContractError("a second call with the same shapes recompiled")
 
     tx = gradient(subject.loss, subject.forward)
@@ -223,7 +223,7 @@ def check_microbatches(subject: Subject) -> None:
 
 
 def check_devices(subject: Subject) -> None:
-    """pmap over 2 and shard_map over 4 devices give the loss and gradient of one."""
+    """Pmap over 2 and shard_map over 4 devices give the loss and gradient of one."""
     if subject.random or len(jax.devices()) < 4:
         return
     one = subject.step(axis_name="devices")
@@ -232,9 +232,9 @@ def check_devices(subject: Subject) -> None:
     _same_result("pmap over 2 devices", jax.tree.map(lambda x: x[0], actual[:2]), subject.expected)
 
     mesh = jax.make_mesh((4,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:4])
-    specs = {"in_specs": (PartitionSpec(), PartitionSpec("devices")), "out_specs": PartitionSpec()}
-    mapped = jax.jit(jax.shard_map(lambda p, t: one(p, t)[:2], mesh=mesh, **specs))
-    _same_result("shard_map over 4 devices", mapped(subject.params, subject.terms()), subject.expected)
+    whole, split_rows = PartitionSpec(), PartitionSpec("devices")
+    mapped = jax.shard_map(lambda p, t: one(p, t)[:2], mesh=mesh, in_specs=(whole, split_rows), out_specs=whole)
+    _same_result("shard_map over 4 devices", jax.jit(mapped)(subject.params, subject.terms()), subject.expected)
 
 
 def check_order(subject: Subject) -> None:
@@ -280,7 +280,7 @@ def check_bfloat16(subject: Subject) -> None:
 def check_gradient_flow(subject: Subject) -> None:
     """Gradients flow into differentiated fields and into no data."""
     terms = subject.forward(subject.params, subject.terms().prepare(), None)
-    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)  # type: ignore[attr-defined]
+    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)
     specs = field_specs(type(terms))
     floats = {
         name: value

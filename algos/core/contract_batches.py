@@ -19,7 +19,7 @@ def map_fields(terms: Terms, fn: Callable[[FieldSpec, jax.Array], jax.Array]) ->
         value = getattr(terms, name)
         if value is not None:
             changes[name] = jax.tree.map(lambda x, spec=spec: fn(spec, x), value)
-    return terms.replace(**changes)  # type: ignore[attr-defined]
+    return terms.replace(**changes)
 
 
 def _masks(terms: Terms) -> dict[tuple[str, ...], jax.Array]:

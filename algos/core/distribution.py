@@ -54,7 +54,7 @@ class Logits:
         return logits if where is None else jnp.where(where[..., None], logits, 0.0)
 
     def log_probs(self, tokens: Array, where: Array | None = None) -> Array:
-        """log p(token): `[...] -> [...]`; exactly 0, in value and gradient, outside `where`."""
+        """Log p(token): `[...] -> [...]`; exactly 0, in value and gradient, outside `where`."""
         _check_tokens(tokens, self.shape)
         logits = self._finite(where)
         log_probs = _take(logits, tokens) - jax.nn.logsumexp(logits, axis=-1)
@@ -74,14 +74,14 @@ class Logits:
 
     def map_leading(self, fn: Callable[[Array], Array]) -> Logits:
         """Applies `fn` to the arrays that have the leading axes, here the logits."""
-        return self.replace(logits=fn(self.logits))  # type: ignore[attr-defined]
+        return Logits(fn(self.logits))
 
     def rows(self, where: Array | None = None) -> Array:
         """The positions flattened into rows, `[N, V]`."""
         return self._finite(where).reshape(-1, self.vocabulary_size)
 
     def row_log_probs(self, rows: Array) -> Array:
-        """log p of every token for some of the rows, `[n, V]`."""
+        """Log p of every token for some of the rows, `[n, V]`."""
         return jax.nn.log_softmax(at_least_float32(rows), axis=-1)
 
 
@@ -124,7 +124,7 @@ class FactoredLogits:
         return self.kernel.shape[-1]
 
     def log_probs(self, tokens: Array, where: Array | None = None) -> Array:
-        """log p(token): `[...] -> [...]`; exactly 0, in value and gradient, outside `where`."""
+        """Log p(token): `[...] -> [...]`; exactly 0, in value and gradient, outside `where`."""
         _check_tokens(tokens, self.shape)
         return self._statistics(tokens, where, False)[0]
 
@@ -167,7 +167,7 @@ class FactoredLogits:
 
     def map_leading(self, fn: Callable[[Array], Array]) -> FactoredLogits:
         """Applies `fn` to the arrays that have the leading axes, here the hidden states."""
-        return self.replace(hidden=fn(self.hidden))  # type: ignore[attr-defined]
+        return FactoredLogits(fn(self.hidden), self.kernel, self.bias, self.chunk_size)
 
     def rows(self, where: Array | None = None) -> Array:
         """The hidden states flattened into rows, `[N, D]`, zero outside `where`."""
@@ -175,7 +175,7 @@ class FactoredLogits:
         return hidden.reshape(-1, self.hidden.shape[-1])
 
     def row_log_probs(self, rows: Array) -> Array:
-        """log p of every token for some of the rows, `[n, V]`."""
+        """Log p of every token for some of the rows, `[n, V]`."""
         return jax.nn.log_softmax(_head(rows, self.kernel, self.bias), axis=-1)
 
 
@@ -224,7 +224,7 @@ def _statistics_of_rows(rows: Array, kernel: Array, bias: Array | None, tokens: 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _chunked_statistics(chunk_size, with_entropies, hidden, kernel, bias, tokens):
-    """log p(token) and entropy of every row, `[N], [N]`; the backward rule keeps the normalisers, not the logits."""
+    """Log p(token) and entropy of every row, `[N], [N]`; the backward rule keeps the normalisers, not the logits."""
     return _chunked_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens)[0]
 
 

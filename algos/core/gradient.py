@@ -231,7 +231,7 @@ def _map_batch_arrays(terms: Terms, fn: Callable[[str, jax.Array], jax.Array]) -
             changes[name] = jax.tree.map(lambda x, apply=apply: apply(x) if jnp.ndim(x) else x, value)
         elif spec.axes and spec.axes[0] in terms.batch_axes:
             changes[name] = value.map_leading(apply) if spec.kind == "distribution" else apply(value)
-    return terms.replace(**changes)  # type: ignore[attr-defined]
+    return terms.replace(**changes)
 
 
 def _microbatch(terms: Terms, i: jax.Array, microbatches: int) -> Terms:
@@ -245,4 +245,4 @@ def _microbatch(terms: Terms, i: jax.Array, microbatches: int) -> Terms:
         cut = x.reshape(x.shape[0] // microbatches, microbatches, *x.shape[1:])
         return jax.lax.dynamic_index_in_dim(cut, i, axis=1, keepdims=False)
 
-    return _map_batch_arrays(terms.replace(whole=False), rows)  # type: ignore[attr-defined]
+    return _map_batch_arrays(terms.replace(whole=False), rows)

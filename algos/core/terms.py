@@ -11,8 +11,7 @@ Two kinds of reduction, and the difference is the whole point:
 from __future__ import annotations
 
 import dataclasses
-import functools
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +60,8 @@ def distribution(axes: str, *, role: str = "differentiated") -> Any:
     return _field(axes, role, "distribution")
 
 
-class Metric(NamedTuple):
+@struct.dataclass
+class Metric:
     """A mean as (sum, count), so that parts of a batch add up."""
 
     sum: Array
@@ -69,7 +69,7 @@ class Metric(NamedTuple):
 
     @property
     def value(self) -> Array:
-        """sum / count, and 0 for an empty count."""
+        """Sum / count, and 0 for an empty count."""
         return numerics.safe_divide(self.sum, self.count)
 
 
@@ -80,13 +80,13 @@ class Totals(NamedTuple):
     rows: Array
 
 
-@functools.cache
 def field_specs(cls: type[Terms]) -> dict[str, FieldSpec]:
     """The declared fields of a `Terms` class."""
     return {f.name: f.metadata["spec"] for f in dataclasses.fields(cls) if "spec" in f.metadata}
 
 
-class Groups(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Groups:
     """Statistics over groups of rows, given back for every row at hand; without gradient, empty rows left out."""
 
     terms: Any
@@ -150,6 +150,8 @@ def _zero(value: Any, where: Array) -> Any:
 class Terms:
     """The named arrays of one batch; every room has its own subclass, absent fields are `None`.
 
+    The annotations leave the `None` out, because a transform sees only fields that are there: it declares what it reads.
+
     Attributes:
       inputs: whatever `forward` needs; every array in it has a leading batch axis.
       loss: `[]` this part's share of the loss, written by the transforms.
@@ -164,9 +166,14 @@ class Terms:
 
     batch_axes: ClassVar[tuple[str, ...]] = ("B",)
 
+    if TYPE_CHECKING:  # flax.struct adds it
+
+        def replace(self, **changes: Any) -> Self:
+            """Returns a record with some fields replaced."""
+
     inputs: Any = _field("", "data", "tree")
-    loss: Array | None = derived()
-    step: Array | None = data()
+    loss: Array = derived()
+    step: Array = data()
     key: Array | None = struct.field(default=None)
     metrics: dict[str, Metric] = struct.field(default_factory=dict)
     totals: dict[str, Totals] = struct.field(default_factory=dict)
@@ -197,7 +204,7 @@ class Terms:
                 masks[name] = jnp.ones([sizes[axis] for axis in spec.axes], bool) if given is None else given
         for name, value in fields.items():
             fields[name] = _zero_behind_masks(value, specs[name], [(specs[m].axes, masks[m]) for m in masks])
-        return self.replace(**{**fields, **masks, "prepared": True})  # type: ignore[attr-defined]
+        return self.replace(**{**fields, **masks, "prepared": True})
 
     def _checked(self, name: str, spec: FieldSpec) -> Any:
         value, record = getattr(self, name), record_name(self)
@@ -253,7 +260,7 @@ class Terms:
         """Records the whole batch's counts of every mask, for processing it in parts."""
         masks = {name: getattr(self, name) for name, spec in field_specs(type(self)).items() if spec.kind == "mask"}
         totals = {name: self._count(where) for name, where in masks.items() if where is not None}
-        return self.replace(totals=totals)  # type: ignore[attr-defined]
+        return self.replace(totals=totals)
 
     def sum(self, x: Array, mask: str = "mask") -> Array:
         """Partial sum of the entries that count: the parts of a batch add up to its sum."""
@@ -335,7 +342,7 @@ class Terms:
     def add_loss(self, part: Array) -> Self:
         """Adds a partial sum or mean to `loss`."""
         loss = part if self.loss is None else self.loss + part
-        return self.replace(loss=loss)  # type: ignore[attr-defined]
+        return self.replace(loss=loss)
 
     def add_metric(self, name: str, x: Array, mask: str = "mask", *, where: Array | None = None) -> Self:
         """Records the mean of `x` (`[]`, `[B]` or `[B, T]`) over the entries that count, and lie in `where`."""
@@ -345,7 +352,7 @@ class Terms:
         else:
             counted = self.where(x, mask) if where is None else self.where(x, mask) & where
             metric = Metric(jnp.sum(jnp.where(counted, x, 0.0)), jnp.sum(counted, dtype=x.dtype))
-        return self.replace(metrics={**self.metrics, name: metric})  # type: ignore[attr-defined]
+        return self.replace(metrics={**self.metrics, name: metric})
 
     def value(self, name: str, hyperparameter: checks.ScalarOrSchedule) -> Any:
         """A number as it is; a schedule read at `step`."""

@@ -108,14 +108,14 @@ def loss_transform(
       A `LossTransform` that checks its input and that it writes only what it declares.
     """
     name = name or sys._getframe(1).f_code.co_name  # the factory that calls
-    reads, writes, metrics = checks.strings("reads", reads), checks.strings("writes", writes), checks.strings("metrics", metrics)
-    optional_reads = checks.strings("optional_reads", optional_reads)
+    reads, optional_reads = checks.strings("reads", reads), checks.strings("optional_reads", optional_reads)
+    writes, metrics = checks.strings("writes", writes), checks.strings("metrics", metrics)
     if "loss" in writes and "loss" not in optional_reads:
         optional_reads = (*optional_reads, "loss")
 
     def checked(terms: Terms, state: State) -> tuple[Terms, State]:
         _require_terms(name, terms)
-        before = terms.prepare().replace(metrics={})  # type: ignore[attr-defined]
+        before = terms.prepare().replace(metrics={})
         _require_fields(name, reads, before)
         after, state = (update(before), state) if init is None else update(before, state)
         _require_declared(name, writes, metrics, before, after)
@@ -174,9 +174,9 @@ def run(
     keys = None if key is None else jax.random.split(key, len(steps))
     for i, step in enumerate(steps):
         if only is None or only[i]:
-            own = terms if keys is None else terms.replace(key=keys[i])  # type: ignore[attr-defined]
+            own = terms if keys is None else terms.replace(key=keys[i])
             terms, new_states[i] = step.update(own, states[i])
-    return terms.replace(key=key), tuple(new_states)  # type: ignore[attr-defined]
+    return terms.replace(key=key), tuple(new_states)
 
 
 def chain(*transforms: LossTransform, name: str = "chain") -> LossTransform:
@@ -216,9 +216,9 @@ def named_chain(*transforms: tuple[str, LossTransform], name: str = "named_chain
 
 def _with_metric_prefix(step: LossTransform, label: str) -> LossTransform:
     def update(terms: Terms, state: State) -> tuple[Terms, State]:
-        after, state = step.update(terms.replace(metrics={}), state)  # type: ignore[attr-defined]
+        after, state = step.update(terms.replace(metrics={}), state)
         renamed = {f"{label}/{metric}": value for metric, value in after.metrics.items()}
-        return after.replace(metrics={**terms.metrics, **renamed}), state  # type: ignore[attr-defined]
+        return after.replace(metrics={**terms.metrics, **renamed}), state
 
     return step._replace(update=update, metrics=tuple(f"{label}/{metric}" for metric in step.metrics))
 
@@ -260,7 +260,7 @@ def _compose(steps: tuple[LossTransform, ...], labels: tuple[str, ...] | None, n
 def _run_chain(loss: LossTransform, terms: Terms, state: State) -> tuple[Terms, State]:
     _require_terms(loss.name, terms)
     result, states = run(loss.transforms, terms.prepare(), split_state(loss, state))
-    return result.replace(prepared=terms.prepared), join_state(loss, states)  # type: ignore[attr-defined]
+    return result.replace(prepared=terms.prepared), join_state(loss, states)
 
 
 def metric_values(metrics: Mapping[str, Metric]) -> dict[str, jax.Array]:

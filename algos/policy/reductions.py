@@ -36,7 +36,7 @@ def aggregate(
 
 
 def per_token_loss(terms: Terms) -> jax.Array:
-    """penalties - weights * surrogates, `[B, T]`; absent weights are 1, absent penalties 0."""
+    """Returns penalties - weights * surrogates, `[B, T]`; absent weights are 1, absent penalties 0."""
     loss = None if terms.penalties is None else terms.penalties
     if terms.surrogates is not None:
         weighted = terms.surrogates

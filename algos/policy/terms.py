@@ -45,30 +45,30 @@ class Terms(core.Terms):
       penalties: `[B, T]` to be minimised.
     """
 
-    tokens: Array | None = data("B T")
-    mask: Array | None = mask("B T")
-    rewards: Array | None = data("B")
-    token_rewards: Array | None = data("B T")
-    group_ids: Array | None = data("B")
-    truncated: Array | None = data("B")
-    old_log_probs: Array | None = data("B T")
-    behaviour_log_probs: Array | None = data("B T")
-    ref_log_probs: Array | None = data("B T")
-    old_values: Array | None = data("B T")
-    ref_distribution: Logits | FactoredLogits | None = distribution("B T", role="data")
+    tokens: Array = data("B T")
+    mask: Array = mask("B T")
+    rewards: Array = data("B")
+    token_rewards: Array = data("B T")
+    group_ids: Array = data("B")
+    truncated: Array = data("B")
+    old_log_probs: Array = data("B T")
+    behaviour_log_probs: Array = data("B T")
+    ref_log_probs: Array = data("B T")
+    old_values: Array = data("B T")
+    ref_distribution: Logits | FactoredLogits = distribution("B T", role="data")
 
-    log_probs: Array | None = differentiated("B T")
-    distribution: Logits | FactoredLogits | None = distribution("B T")
-    values: Array | None = differentiated("B T")
+    log_probs: Array = differentiated("B T")
+    distribution: Logits | FactoredLogits = distribution("B T")
+    values: Array = differentiated("B T")
 
-    advantages: Array | None = derived("B T")
-    returns: Array | None = derived("B T")
-    ratios: Array | None = derived("B T")
-    lower_bounds: Array | None = derived("B T")
-    upper_bounds: Array | None = derived("B T")
-    weights: Array | None = derived("B T")
-    surrogates: Array | None = derived("B T")
-    penalties: Array | None = derived("B T")
+    advantages: Array = derived("B T")
+    returns: Array = derived("B T")
+    ratios: Array = derived("B T")
+    lower_bounds: Array = derived("B T")
+    upper_bounds: Array = derived("B T")
+    weights: Array = derived("B T")
+    surrogates: Array = derived("B T")
+    penalties: Array = derived("B T")
 
 
 def forward(
@@ -93,7 +93,7 @@ def forward(
         predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
         where = None if terms.mask is None else jnp.asarray(terms.mask, bool)
         values = terms.values if value_fn is None else value_fn(params, terms.inputs)
-        return terms.replace(  # type: ignore[attr-defined]
+        return terms.replace(
             distribution=predicted, log_probs=predicted.log_probs(terms.tokens, where), values=values
         )
 

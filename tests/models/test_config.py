@@ -53,7 +53,7 @@ def test_learned_positions_take_an_odd_head_size():
 def test_mlp_matches_numpy(use_bias):
     module = models.MLP(features=(7, 4), activation="tanh", use_bias=use_bias)
     x = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
-    params = module.init(jax.random.key(0), x)
+    params = jax.jit(module.init)(jax.random.key(0), x)
     params = jax.tree.map(lambda leaf: leaf + 0.1, params)
     first, second = (params["params"][f"Dense_{index}"] for index in range(2))
     hidden = np.tanh(x.astype(np.float64) @ np.asarray(first["kernel"]) + np.asarray(first.get("bias", 0.0)))
@@ -64,9 +64,10 @@ def test_mlp_matches_numpy(use_bias):
 
 def test_mlp_without_bias_is_homogeneous():
     module = models.MLP(features=(8, 8, 3), use_bias=False)
+    apply = jax.jit(module.apply)
     x = jax.random.normal(jax.random.key(1), (4, 5))
-    params = module.init(jax.random.key(0), x)
-    np.testing.assert_allclose(module.apply(params, 3 * x), 3 * module.apply(params, x), rtol=1e-4)
+    params = jax.jit(module.init)(jax.random.key(0), x)
+    np.testing.assert_allclose(apply(params, 3 * x), 3 * apply(params, x), rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,143 @@
+"""The record of a batch of preferences, and the forward pass that fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from .. import core
+from ..core.distribution import FactoredLogits, Logits
+from ..core.terms import data, derived, differentiated
+from ..core.terms import mask as mask_field
+
+Array = jax.Array
+
+
+@struct.dataclass
+class Terms(core.Terms):
+    """B pairs of a chosen and a rejected response, or N responses labelled on their own.
+
+    Log-probs are sums over the tokens of a response. K mismatched responses (each to another's prompt) estimate the
+    divergence from the reference for `kto`.
+
+    Data:
+      inputs: whatever the model needs; for `forward` a dict of `Sequences`.
+      mask: `[B]` true where a pair counts.
+      ref_chosen_log_probs, ref_rejected_log_probs: `[B]` log-probs under the frozen reference.
+      chosen_lengths, rejected_lengths: `[B]` numbers of tokens.
+      labels: `[N]` true for a desirable response.
+      unpaired_mask: `[N]` true where a labelled response counts.
+      ref_log_probs: `[N]` log-probs of the labelled responses under the reference.
+      kl_mask: `[K]`, ref_kl_log_probs: `[K]` the same of the mismatched responses.
+    Differentiated, filled in by `forward`:
+      chosen_log_probs, rejected_log_probs: `[B]`.
+      log_probs: `[N]` of the labelled responses.
+      kl_log_probs: `[K]` of the mismatched ones; no loss lets a gradient through them.
+    Derived:
+      chosen_scores, rejected_scores: `[B]` how well the policy rates a response.
+      margins: `[B]` what a link sees, positive where the pair is ordered well.
+      pair_losses: `[B]`.
+      chosen_token_count: `[]` number of tokens in all chosen responses.
+      scores: `[N]`, reference_point: `[]`, unpaired_losses: `[N]` the same for labelled responses.
+    """
+
+    batch_axes: ClassVar[tuple[str, ...]] = ("B", "N", "K")
+
+    mask: Array | None = mask_field("B")
+    ref_chosen_log_probs: Array | None = data("B")
+    ref_rejected_log_probs: Array | None = data("B")
+    chosen_lengths: Array | None = data("B")
+    rejected_lengths: Array | None = data("B")
+    labels: Array | None = data("N")
+    unpaired_mask: Array | None = mask_field("N")
+    ref_log_probs: Array | None = data("N")
+    kl_mask: Array | None = mask_field("K")
+    ref_kl_log_probs: Array | None = data("K")
+
+    chosen_log_probs: Array | None = differentiated("B")
+    rejected_log_probs: Array | None = differentiated("B")
+    log_probs: Array | None = differentiated("N")
+    kl_log_probs: Array | None = differentiated("K")
+
+    chosen_scores: Array | None = derived("B")
+    rejected_scores: Array | None = derived("B")
+    margins: Array | None = derived("B")
+    pair_losses: Array | None = derived("B")
+    chosen_token_count: Array | None = derived()
+    scores: Array | None = derived("N")
+    reference_point: Array | None = derived()
+    unpaired_losses: Array | None = derived("N")
+
+
+@struct.dataclass
+class Sequences:
+    """Responses as a model sees them.
+
+    Attributes:
+      inputs: whatever the model needs, with a leading batch axis.
+      tokens: `[rows, T]` integers, the tokens of the responses.
+      mask: `[rows, T]` true where a token belongs to the response (not to the prompt or the padding).
+    """
+
+    inputs: Any
+    tokens: Array
+    mask: Array
+
+    @property
+    def lengths(self) -> Array:
+        """`[rows]` numbers of tokens, float32."""
+        return jnp.sum(self.mask.astype(bool), axis=1, dtype=jnp.float32)
+
+
+FIELDS = {
+    "chosen": "chosen_log_probs",
+    "rejected": "rejected_log_probs",
+    "unpaired": "log_probs",
+    "kl": "kl_log_probs",
+}
+
+
+def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array | None], Terms]:
+    """Wraps an apply function for `algax.gradient`.
+
+    Args:
+      apply_fn: `(params, inputs) -> ` logits `[rows, T, V]`, `Logits` or `FactoredLogits`, where position t predicts
+        `tokens[:, t]`; called once for every entry of `terms.inputs`, a dict of `Sequences` with some of the names
+        `"chosen"`, `"rejected"`, `"unpaired"` and `"kl"`.
+
+    Returns:
+      `(params, terms, key) -> terms` with the summed log-probs of the entries filled in.
+
+    Raises:
+      ValueError: (when called) `terms.inputs` is no dict of `Sequences` with these names.
+
+    Example:
+      >>> chosen, rejected = (preference.Sequences(x[:, :-1], x[:, 1:], m[:, 1:]) for x, m in (good, bad))
+      >>> terms = preference.Terms(inputs={"chosen": chosen, "rejected": rejected}, ...)
+      >>> gradient = algax.gradient(preference.dpo(), preference.forward(model.apply))
+    """
+
+    def fill(params: Any, terms: Terms, key: Array | None = None) -> Terms:
+        del key
+        changes = {}
+        for name, sequences in _entries(terms.inputs).items():
+            output = apply_fn(params, sequences.inputs)
+            predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
+            where = sequences.mask.astype(bool)
+            log_probs = predicted.log_probs(jnp.where(where, sequences.tokens, 0), where)
+            changes[FIELDS[name]] = jnp.sum(log_probs, axis=1)
+        return terms.replace(**changes)  # type: ignore[attr-defined]
+
+    return fill
+
+
+def _entries(inputs: Any) -> dict[str, Sequences]:
+    known = isinstance(inputs, dict) and inputs and not set(inputs) - set(FIELDS)
+    if not known or not all(isinstance(value, Sequences) for value in inputs.values()):
+        came = {k: type(v).__name__ for k, v in inputs.items()} if isinstance(inputs, dict) else type(inputs).__name__
+        raise ValueError(f"preference.forward needs `inputs` as a dict of Sequences by {sorted(FIELDS)}, got {came}")
+    return inputs
