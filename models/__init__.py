@@ -2,7 +2,7 @@
 
 from .cache import Cache, init_cache
 from .config import TransformerConfig
-from .decoder import Decoder, decoder
+from .decoding import Decoder, decoder
 from .mlp import MLP
 from .sharding import logical_rules, param_shardings
 from .transformer import Transformer

@@ -20,20 +20,20 @@ def grouped_attention(query: jax.Array, key: jax.Array, value: jax.Array, mask: 
 
     Args:
         query: `[B, T, N, H]`.
-        key: `[B, S, K, H]`, K a divisor of N.
-        value: `[B, S, K, H]`.
+        key: `[B, K, S, H]`, K a divisor of N.
+        value: `[B, K, S, H]`.
         mask: `[B, T, S]` bool, True where the query may see the key.
 
     Returns:
         `[B, T, N, H]`, of the query's type.
     """
     batch, queries, heads, size = query.shape
-    groups = key.shape[2]
+    groups = key.shape[1]
     query = query.reshape(batch, queries, groups, heads // groups, size)
-    scores = jnp.einsum("btkgh,bskh->bkgts", query, key, preferred_element_type=jnp.float32) * size**-0.5
+    scores = jnp.einsum("btkgh,bksh->bkgts", query, key, preferred_element_type=jnp.float32) * size**-0.5
     scores = jnp.where(mask[:, None, None], scores, jnp.finfo(jnp.float32).min)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    return jnp.einsum("bkgts,bskh->btkgh", weights, value).reshape(batch, queries, heads, size)
+    return jnp.einsum("bkgts,bksh->btkgh", weights, value).reshape(batch, queries, heads, size)
 
 
 class Attention(nn.Module):
@@ -64,6 +64,7 @@ class Attention(nn.Module):
             query, key = head_norm(config, "query_norm")(query), head_norm(config, "key_norm")(key)
         if rotation is not None:
             query, key = rotate(query, rotation), rotate(key, rotation)
+        key, value = jnp.swapaxes(key, 1, 2), jnp.swapaxes(value, 1, 2)
         layer = LayerCache(key, value) if cache is None else write_layer(cache[0], key, value, cache[1])
         heads = grouped_attention(query, layer.keys.astype(config.dtype), layer.values.astype(config.dtype), mask)
         return self._output()(heads), layer

@@ -9,7 +9,7 @@ from .config import TransformerConfig
 
 
 class LayerCache(NamedTuple):
-    """Keys (already rotated) and values of one layer, each `[B, S, K, H]`."""
+    """Keys (already rotated) and values of one layer, each `[B, K, S, H]`, the order in which attention reads them."""
 
     keys: jax.Array
     values: jax.Array
@@ -46,16 +46,16 @@ def init_cache(config: TransformerConfig, batch_size: int, length: int, dtype: A
     """
     if not 1 <= length <= config.max_length:
         raise ValueError(f"`length` must be between 1 and max_length={config.max_length}, got {length}")
-    shape = (batch_size, length, config.key_value_heads, config.head_width)
+    shape = (batch_size, config.key_value_heads, length, config.head_width)
     dtype = config.dtype if dtype is None else dtype
     layers = tuple(LayerCache(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype)) for _ in range(config.num_layers))
     return Cache(layers, jnp.zeros((batch_size, length), bool), jnp.zeros((), jnp.int32))
 
 
 def write_layer(layer: LayerCache, keys: jax.Array, values: jax.Array, length: jax.Array) -> LayerCache:
-    """Writes `[B, T, K, H]` keys and values into the slots from `length` on."""
+    """Writes `[B, K, T, H]` keys and values into the slots from `length` on."""
 
     def write(slots: jax.Array, new: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_update_slice_in_dim(slots, new.astype(slots.dtype), length, axis=1)
+        return jax.lax.dynamic_update_slice_in_dim(slots, new.astype(slots.dtype), length, axis=2)
 
     return LayerCache(write(layer.keys, keys), write(layer.values, values))

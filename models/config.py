@@ -94,9 +94,7 @@ class TransformerConfig:
                 f"`num_heads` must divide hidden_size={self.hidden_size} when head_size is None, got {self.num_heads}"
             )
         if self.num_heads % self.key_value_heads:
-            raise ValueError(
-                f"`num_key_value_heads` must divide num_heads={self.num_heads}, got {self.key_value_heads}"
-            )
+            raise ValueError(f"`num_key_value_heads` must divide num_heads={self.num_heads}, got {self.key_value_heads}")
         if self.positions == "rotary" and self.head_width % 2:
             raise ValueError(f"`head_size` must be even for rotary positions, got {self.head_width}")
 

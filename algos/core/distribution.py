@@ -200,7 +200,7 @@ def _restore(tree: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _head(rows: Array, kernel: Array, bias: Array | None) -> Array:
-    accumulate = jnp.promote_types(rows.dtype, jnp.float32)
+    accumulate = jnp.float64 if rows.dtype == jnp.float64 else jnp.float32
     logits = jnp.matmul(rows, kernel.astype(rows.dtype), preferred_element_type=accumulate)
     return logits if bias is None else logits + bias.astype(accumulate)[None, :]
 

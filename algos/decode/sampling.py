@@ -109,9 +109,7 @@ def sample(
     _check_tokens(logits.shape[-1], stop_token=stop_token, pad_token=pad_token)
     first = draw(0, logits, jnp.ones(batch_size, bool))
     _, rest = jax.lax.scan(advance, (first[0], first[1], cache), jnp.arange(1, max_new_tokens))
-    tokens, mask, log_probs = (
-        jnp.concatenate([head[:, None], tail.T], axis=1) for head, tail in zip(first, rest, strict=True)
-    )
+    tokens, mask, log_probs = (jnp.concatenate([head[:, None], tail.T], axis=1) for head, tail in zip(first, rest, strict=True))
     return Samples(tokens, mask, log_probs, jnp.sum(mask, axis=-1, dtype=jnp.int32))
 
 

@@ -116,10 +116,10 @@ def adaptive_kl_penalty(
 
     def update(terms: Terms, coefficient: jax.Array) -> tuple[Terms, jax.Array]:
         estimates = kl_estimates(terms.log_probs, terms.ref_log_probs, estimator)
-        error = jnp.clip(terms.batch_mean(estimates) / target - 1.0, -0.2, 0.2)
-        rows = terms.batch_sum(jnp.ones_like(terms.row_count()))
+        error = jnp.clip(terms.batch_mean(estimates) / target - 1.0, -0.2, 0.2).astype(coefficient.dtype)
+        rows = terms.batch_sum(jnp.ones_like(terms.row_count())).astype(coefficient.dtype)
         terms = terms.add_metric("kl_ref", estimates).add_metric("kl_coefficient", coefficient)
-        changed = coefficient * (1.0 + error * rows / horizon).astype(coefficient.dtype)
+        changed = coefficient * (1.0 + error * rows / horizon)
         return _penalise(terms, coefficient.astype(estimates.dtype), estimates), changed
 
     return loss_transform(

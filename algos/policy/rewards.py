@@ -67,7 +67,8 @@ def overlong_penalty(
         checks.between("floor", floor, -float("inf"), 0.0)
 
     def update(terms: Terms) -> Terms:
-        penalty = jnp.minimum((max_length - buffer - terms.row_count()) / buffer * factor, 0.0)
+        lengths = terms.row_count().astype(terms.rewards.dtype)
+        penalty = jnp.minimum((max_length - buffer - lengths) / buffer * factor, 0.0)
         return terms.replace(rewards=terms.rewards + (penalty if floor is None else jnp.maximum(penalty, floor)))
 
     settings = {"max_length": max_length, "buffer": buffer, "factor": factor, "floor": floor}

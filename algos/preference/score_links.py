@@ -130,35 +130,13 @@ def linear_link(
     )
 
 
-def paired_kto_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
-    """KTO on pairs: the mean score of the rejected responses is the chosen ones' reference point, and vice versa.
-
-    loss = (1/2) [1 - sigma(beta (c_w - z_l)) + 1 - sigma(beta (z_w - c_l))], z_w = max(0, mean c_w), z_l = max(0, mean c_l)
-
-    Args:
-      beta: > 0, or a schedule.
-
-    Returns:
-      A transform reading `chosen_scores` (c_w) and `rejected_scores` (c_l), which couples the pairs of a batch: unlike
-      in `kto` the gradient flows through the reference points.
-
-    Ethayarajh et al., "KTO: Model Alignment as Prospect Theoretic Optimization", 2024, arXiv 2402.01306; the variant of
-    released code for batches with as many desirable as undesirable responses.
-    """
+def _link(
+    losses: Callable[[Array, Array, Any], Array], beta: checks.ScalarOrSchedule, name: str
+) -> LossTransform:
     checks.schedule("beta", beta, checks.positive)
 
     def update(terms: Terms) -> Terms:
-        scale = terms.value("beta", beta)
-        chosen, rejected = terms.chosen_scores, terms.rejected_scores
-        points = [_ReferencePoint.of(terms, scores) for scores in (chosen, rejected)]
-        good = jax.nn.sigmoid(-scale * (chosen - points[1].value))
-        bad = jax.nn.sigmoid(-scale * (points[0].value - rejected))
-        losses = 0.5 * (good + bad)
-        # The points are statistics without gradient; these terms of value 0 put back what flows through them.
-        losses = losses + points[1].gradient(terms, 0.5 * scale * good * (1.0 - good), rejected)
-        losses = losses + points[0].gradient(terms, -0.5 * scale * bad * (1.0 - bad), chosen)
-        return terms.replace(pair_losses=losses)  # type: ignore[attr-defined]
+        values = losses(terms.chosen_scores, terms.rejected_scores, terms.value("beta", beta))
+        return terms.replace(pair_losses=values)  # type: ignore[attr-defined]
 
-    return loss_transform(
-        update, reads=SCORES, writes=("pair_losses",), hyperparameters={"beta": beta}, couples_batch=True
-    )
+    return loss_transform(update, reads=SCORES, writes=("pair_losses",), hyperparameters={"beta": beta}, name=name)

@@ -107,7 +107,8 @@ def arithmetic(
     def init(key):
         split_key, model_key, warm_key = jax.random.split(key, 3)
         order = jax.random.permutation(split_key, len(prompts))
-        worked, test, practice = jnp.split(order, (labelled, labelled + held_out))
+        test, practice = order[:held_out], order[held_out:]
+        worked = practice[:labelled]
         params = meta.unbox(model.init(model_key, prompts[:1]))
         warm = (warm_steps, warm_learning_rate, 128)
         params = warm_start(model, params, prompts[worked], answers[worked], warm_key, *warm)
@@ -139,7 +140,7 @@ def arithmetic(
         return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
 
     def evaluate(params, context, key):
-        practice = context["practice"][:256]
+        practice = context["practice"][-256:]
         inputs = prompts[jnp.concatenate([practice, context["test"]])]
 
         def correct(temperature):

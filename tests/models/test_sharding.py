@@ -41,9 +41,7 @@ def mesh(data, model):
 
 
 def test_logical_axis_names(boxed):
-    names = flax.traverse_util.flatten_dict(
-        jax.tree.map(tuple, flax.linen.get_partition_spec(boxed))["params"], sep="/"
-    )
+    names = flax.traverse_util.flatten_dict(jax.tree.map(tuple, flax.linen.get_partition_spec(boxed))["params"], sep="/")
     block = "blocks_0/"
     expected = {
         "embedding": ("vocabulary", "embed"),

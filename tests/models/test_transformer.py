@@ -8,14 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import transformer_oracle
 
 from algax import models
 
+from . import transformer_oracle
+
 V, B, T = 11, 3, 6
-TINY = models.TransformerConfig(
-    vocabulary_size=V, hidden_size=16, num_layers=1, num_heads=4, max_length=12, mlp_size=24
-)
+TINY = models.TransformerConfig(vocabulary_size=V, hidden_size=16, num_layers=1, num_heads=4, max_length=12, mlp_size=24)
 FAMILIES = {
     "llama": dataclasses.replace(TINY, num_layers=2, num_key_value_heads=2),
     "qwen2": dataclasses.replace(TINY, num_key_value_heads=2, bias="query_key_value", tied_head=True, rope_theta=50.0),
