@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -30,9 +31,18 @@ def write_text(path: pathlib.Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def finite(value: Any) -> Any:
+    """The value with null in place of numbers that JSON does not have (infinities and NaN)."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path: pathlib.Path, value: Any) -> None:
     """Writes a JSON file in one piece."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    write_text(path, json.dumps(finite(value), indent=2) + "\n")
 
 
 def read_json(path: pathlib.Path) -> Any:
@@ -43,24 +53,29 @@ def read_json(path: pathlib.Path) -> Any:
 def append_rows(path: pathlib.Path, rows: Sequence[dict]) -> None:
     """Appends rows to a JSON-lines file in one write."""
     with path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows))
+        file.write(_lines(rows))
+
+
+def _lines(rows: Sequence[dict]) -> str:
+    return "".join(json.dumps(finite(row)) + "\n" for row in rows)
 
 
 def read_rows(path: pathlib.Path) -> list[dict]:
-    """The rows of a JSON-lines file; a last line cut short by a crash is left out."""
+    """The rows of a JSON-lines file, null as NaN; a last line cut short by a crash is left out."""
     if not path.exists():
         return []
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except json.JSONDecodeError:
             break
+        rows.append({name: math.nan if value is None else value for name, value in row.items()})
     return rows
 
 
 def keep_rows(path: pathlib.Path, last_step: int) -> list[dict]:
     """Drops the rows after `last_step` (of a run killed between its rows and its checkpoint) and returns the rest."""
     rows = [row for row in read_rows(path) if row["step"] <= last_step]
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+    write_text(path, _lines(rows))
     return rows

@@ -36,13 +36,18 @@ def changes(config: Mapping) -> str:
 
 def _effect(claim: Mapping) -> str:
     """One claim's effect in a cell."""
-    low, high = claim["interval"]
-    against = "start" if claim["against"] == verdict.START else claim["against"]
-    sign = "+" if claim["direction"] == "higher" else "−"
+    low, high = map(_number, claim["interval"])
+    value, other, effect = (_number(claim[name]) for name in ("value", "against_value", "effect"))
+    against = "its start" if claim["against"] == verdict.START else claim["against"]
     return (
-        f"{claim['metric']}, {claim['arm']} against {against}: {claim['value']:.3g} / {claim['against_value']:.3g}, "
-        f"{sign}{claim['effect']:.3g} ({low:.3g} to {high:.3g}; least {claim['least']:.3g})"
+        f"{claim['metric']} of {claim['arm']} {value}, of {against} {other}: {claim['direction']} by {effect} "
+        f"({low} to {high}; least {claim['least']:.3g})"
     )
+
+
+def _number(value: float | None) -> str:
+    """Three digits, or `n/a` for what is not finite."""
+    return "n/a" if value is None else f"{value:.3g}"
 
 
 def row(name: str, folder: pathlib.Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ room of `algax`, or one of `algax`, `models`, `tasks` and `optax`.
 import difflib
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -39,8 +40,8 @@ def public_names(module: ModuleType) -> list[str]:
 
 def rooms() -> list[str]:
     """The first parts a name may have."""
-    modules = [name for name in public_names(algax) if inspect.ismodule(getattr(algax, name, None))]
-    return sorted({*ROOTS, *modules} - {"experiments"})
+    packages = {module.name for module in pkgutil.iter_modules(algax.__path__) if module.ispkg}
+    return sorted({*ROOTS, *packages} - {"core", "experiments"})
 
 
 def lookup(name: str) -> Any:
@@ -54,7 +55,7 @@ def lookup(name: str) -> Any:
     root, *parts = name.split(".")
     if root not in rooms():
         raise ValueError(f"unknown room {root!r} in {name!r}: {nearest(root, rooms())}")
-    found = importlib.import_module(ROOTS[root]) if root in ROOTS else getattr(algax, root)
+    found = importlib.import_module(ROOTS.get(root, f"algax.{root}"))
     for part in parts:
         if part.startswith("_") or not hasattr(found, part):
             names = public_names(found) if inspect.ismodule(found) else []

@@ -172,7 +172,7 @@ def train(config: Mapping, workdir: pathlib.Path, progress: bool = True) -> Resu
 
     Args:
         config: a plain mapping, see `configs.comparison`.
-        workdir: takes `metrics.jsonl`, `tensorboard/` and `checkpoints/`.
+        workdir: takes `config.json`, `metrics.jsonl`, `tensorboard/` and `checkpoints/`.
         progress: show a progress bar.
 
     Returns:
@@ -209,6 +209,7 @@ def _train(config, workdir, run: Programs, checkpoints, stop, progress) -> Resul
     bar = tqdm.tqdm(total=steps * len(names), desc="start", unit="step", disable=not progress)
     state, step, seconds = _begin(config, run, checkpoints)
     resumed_from = step
+    files.write_json(workdir / "config.json", config)
     rows = files.keep_rows(workdir / "metrics.jsonl", step if step else -1)
     board = _Board(workdir / "tensorboard", names, step + 1 if step else 0)
     bar.update(step * len(names))

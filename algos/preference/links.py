@@ -17,7 +17,7 @@ Array = jax.Array
 
 
 def sigmoid_link(*, label_smoothing: float = 0.0) -> LossTransform:
-    """loss = -(1 - e) log sigma(z) - e log sigma(-z), z the margin
+    """Loss = -(1 - e) log sigma(z) - e log sigma(-z), z the margin
 
     Args:
       label_smoothing: e in [0, 1), the share of labels assumed wrong; below 1/2 the loss is least at
@@ -47,7 +47,7 @@ def sigmoid_link(*, label_smoothing: float = 0.0) -> LossTransform:
 
 
 def robust_link(*, label_smoothing: float = 0.1) -> LossTransform:
-    """loss = [-(1 - e) log sigma(z) + e log sigma(-z)] / (1 - 2 e), unbiased when a share e of the labels is flipped
+    """Loss = [-(1 - e) log sigma(z) + e log sigma(-z)] / (1 - 2 e), unbiased when a share e of the labels is flipped
 
     Args:
       label_smoothing: e in [0, 1/2).
@@ -68,7 +68,7 @@ def robust_link(*, label_smoothing: float = 0.1) -> LossTransform:
 
 
 def hinge_link() -> LossTransform:
-    """loss = max(0, 1 - z), without gradient once the margin exceeds 1
+    """Loss = max(0, 1 - z), without gradient once the margin exceeds 1
 
     Returns:
       A transform reading `margins`.
@@ -79,7 +79,7 @@ def hinge_link() -> LossTransform:
 
 
 def squared_link(*, tau: float = 0.1) -> LossTransform:
-    """loss = (z - 1 / (2 tau))^2, which pulls the margin to a finite target
+    """Loss = (z - 1 / (2 tau))^2, which pulls the margin to a finite target
 
     Args:
       tau: > 0, weight of the KL; give the margin beta = 1.
@@ -94,7 +94,7 @@ def squared_link(*, tau: float = 0.1) -> LossTransform:
 
 
 def exo_link(*, label_smoothing: float = 1e-3) -> LossTransform:
-    """loss = KL from (sigma(z), sigma(-z)) to the smoothed label (1 - e, e)
+    """Loss = KL from (sigma(z), sigma(-z)) to the smoothed label (1 - e, e)
 
     loss = sigma(z) [log sigma(z) - log(1 - e)] + sigma(-z) [log sigma(-z) - log e]
 
@@ -117,7 +117,7 @@ def exo_link(*, label_smoothing: float = 1e-3) -> LossTransform:
 
 
 def discopop_link(*, tau: float = 0.05) -> LossTransform:
-    """loss = -(1 - m) log sigma(z) + m exp(-z), m = sigma(z / tau): a blend of logistic and exponential loss
+    """Loss = -(1 - m) log sigma(z) + m exp(-z), m = sigma(z / tau): a blend of logistic and exponential loss
 
     Args:
       tau: > 0; the larger, the more evenly the two are mixed.
@@ -140,6 +140,4 @@ def _link(losses: Callable[[Array], Array], name: str, **hyperparameters: Any) -
     def update(terms: Terms) -> Terms:
         return terms.replace(pair_losses=losses(terms.margins))  # type: ignore[attr-defined]
 
-    return loss_transform(
-        update, reads=("margins",), writes=("pair_losses",), hyperparameters=hyperparameters, name=name
-    )
+    return loss_transform(update, reads=("margins",), writes=("pair_losses",), hyperparameters=hyperparameters, name=name)

@@ -13,7 +13,7 @@ Array = jax.Array
 
 
 def margin(*, beta: checks.ScalarOrSchedule = 0.1, gamma: checks.ScalarOrSchedule = 0.0) -> LossTransform:
-    """margins = beta (chosen_scores - rejected_scores) - gamma
+    """Margins = beta (chosen_scores - rejected_scores) - gamma
 
     Args:
       beta: > 0, or a schedule; the larger, the sooner a link saturates.

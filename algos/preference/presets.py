@@ -37,9 +37,7 @@ def dpo(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
     return chain(log_ratio_score(), margin(beta=beta), sigmoid_link(), pair_mean(), name="dpo")
 
 
-def divergence_dpo(
-    name: str = "js", order: float | None = None, *, beta: checks.ScalarOrSchedule = 0.1
-) -> LossTransform:
+def divergence_dpo(name: str = "js", order: float | None = None, *, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
     """DPO under another divergence: L = -mean_b log sigma(beta (f'(exp h_w) - f'(exp h_l))), h = log(pi / ref).
 
     Args:
@@ -293,9 +291,7 @@ def aot(*, beta: checks.ScalarOrSchedule = 0.1, label_smoothing: float = 0.0) ->
     return chain(quantile_margin(beta=beta), link, pair_mean(), name="aot")
 
 
-def kto(
-    *, beta: checks.ScalarOrSchedule = 0.1, desirable: float = 1.0, undesirable: float = 1.0
-) -> LossTransform:
+def kto(*, beta: checks.ScalarOrSchedule = 0.1, desirable: float = 1.0, undesirable: float = 1.0) -> LossTransform:
     """Kahneman-Tversky optimisation of responses labelled one by one, see `kto_link` and `reference_point`.
 
     Args:

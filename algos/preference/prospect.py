@@ -12,7 +12,7 @@ Array = jax.Array
 
 
 def unpaired_log_ratio_score() -> LossTransform:
-    """scores = h = log(pi(y) / ref(y)) of the labelled responses
+    """Scores = h = log(pi(y) / ref(y)) of the labelled responses
 
     Returns:
       A transform reading `log_probs` and `ref_log_probs`, writing `scores`.
@@ -23,9 +23,7 @@ def unpaired_log_ratio_score() -> LossTransform:
         where = terms.where(ratios, "unpaired_mask")
         return terms.replace(scores=jnp.where(where, ratios, 0.0))  # type: ignore[attr-defined]
 
-    return loss_transform(
-        update, reads=("log_probs", "ref_log_probs"), optional_reads=("unpaired_mask",), writes=("scores",)
-    )
+    return loss_transform(update, reads=("log_probs", "ref_log_probs"), optional_reads=("unpaired_mask",), writes=("scores",))
 
 
 def reference_point() -> LossTransform:
@@ -53,10 +51,8 @@ def reference_point() -> LossTransform:
     )
 
 
-def kto_link(
-    *, beta: checks.ScalarOrSchedule = 0.1, desirable: float = 1.0, undesirable: float = 1.0
-) -> LossTransform:
-    """loss = desirable (1 - sigma(beta (h - z))) for desirable responses, undesirable (1 - sigma(beta (z - h))) for others
+def kto_link(*, beta: checks.ScalarOrSchedule = 0.1, desirable: float = 1.0, undesirable: float = 1.0) -> LossTransform:
+    """Loss = desirable (1 - sigma(beta (h - z))) for desirable responses, undesirable (1 - sigma(beta (z - h))) for others
 
     Args:
       beta: > 0, or a schedule; the larger, the sooner gains and losses saturate.
@@ -87,7 +83,7 @@ def kto_link(
 
 
 def unpaired_mean(*, coefficient: checks.ScalarOrSchedule = 1.0) -> LossTransform:
-    """loss += coefficient mean_n unpaired_losses_n, over the labelled responses that count
+    """Loss += coefficient mean_n unpaired_losses_n, over the labelled responses that count
 
     Args:
       coefficient: >= 0, or a schedule.

@@ -11,7 +11,7 @@ REDUCTIONS = ("token_mean", "sequence_mean", "sequence_sum")
 
 
 def pair_mean(*, coefficient: checks.ScalarOrSchedule = 1.0) -> LossTransform:
-    """loss += coefficient mean_b pair_losses_b, over the pairs that count
+    """Loss += coefficient mean_b pair_losses_b, over the pairs that count
 
     Args:
       coefficient: >= 0, or a schedule.
@@ -24,9 +24,7 @@ def pair_mean(*, coefficient: checks.ScalarOrSchedule = 1.0) -> LossTransform:
     def update(terms: Terms) -> Terms:
         return terms.add_loss(terms.value("coefficient", coefficient) * terms.mean(terms.pair_losses))
 
-    return loss_transform(
-        update, reads=("pair_losses",), writes=("loss",), hyperparameters={"coefficient": coefficient}
-    )
+    return loss_transform(update, reads=("pair_losses",), writes=("loss",), hyperparameters={"coefficient": coefficient})
 
 
 def count_chosen_tokens() -> LossTransform:
@@ -43,9 +41,7 @@ def count_chosen_tokens() -> LossTransform:
     return loss_transform(update, reads=("chosen_lengths",), writes=("chosen_token_count",))
 
 
-def chosen_nll(
-    *, coefficient: checks.ScalarOrSchedule = 1.0, reduction: str = "token_mean"
-) -> LossTransform:
+def chosen_nll(*, coefficient: checks.ScalarOrSchedule = 1.0, reduction: str = "token_mean") -> LossTransform:
     """Supervised training on the chosen responses, alone or beside a pair loss.
 
     With s_b the log-prob and n_b the length of the chosen response, loss += -coefficient times

@@ -85,9 +85,7 @@ def orpo(*, coefficient: checks.ScalarOrSchedule = 0.1) -> LossTransform:
     return chain(*odds, chosen_nll(), name="orpo")
 
 
-def redi(
-    *, alpha: float = 0.8, chosen_coefficient: float = 1.0, negative_exponent: float | None = None
-) -> LossTransform:
+def redi(*, alpha: float = 0.8, chosen_coefficient: float = 1.0, negative_exponent: float | None = None) -> LossTransform:
     """Reinforcement distillation: L = mean_b (-s_w / |y_w| + alpha s_l / |y_l|), after supervised training on s_w.
 
     Args:

@@ -17,7 +17,7 @@ SCORES = ("chosen_scores", "rejected_scores")
 
 
 def nca_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
-    """loss = -log sigma(beta c_w) - (1/2) log sigma(-beta c_w) - (1/2) log sigma(-beta c_l)
+    """Loss = -log sigma(beta c_w) - (1/2) log sigma(-beta c_w) - (1/2) log sigma(-beta c_l)
 
     Args:
       beta: > 0, or a schedule.
@@ -37,7 +37,7 @@ def nca_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
 
 
 def sppo_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
-    """loss = (c_w - 1 / (2 beta))^2 + (c_l + 1 / (2 beta))^2
+    """Loss = (c_w - 1 / (2 beta))^2 + (c_l + 1 / (2 beta))^2
 
     Args:
       beta: > 0, or a schedule.
@@ -55,7 +55,7 @@ def sppo_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
 
 
 def apo_zero_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
-    """loss = 1 - sigma(beta c_w) + sigma(beta c_l): the chosen response up, the rejected one down
+    """Loss = 1 - sigma(beta c_w) + sigma(beta c_l): the chosen response up, the rejected one down
 
     Args:
       beta: > 0, or a schedule.
@@ -73,7 +73,7 @@ def apo_zero_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
 
 
 def apo_down_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
-    """loss = sigma(beta c_w) + 1 - sigma(beta (c_w - c_l)): both down, the rejected response more
+    """Loss = sigma(beta c_w) + 1 - sigma(beta (c_w - c_l)): both down, the rejected response more
 
     Args:
       beta: > 0, or a schedule.
@@ -93,7 +93,7 @@ def apo_down_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
 def linear_link(
     *, alpha: float = 0.8, chosen_coefficient: float = 1.0, negative_exponent: float | None = None
 ) -> LossTransform:
-    """loss = -chosen_coefficient c_w + alpha c_l: unbounded below, with the rejected response turned down
+    """Loss = -chosen_coefficient c_w + alpha c_l: unbounded below, with the rejected response turned down
 
     Args:
       alpha: >= 0, as a rule at most 1.
@@ -130,9 +130,7 @@ def linear_link(
     )
 
 
-def _link(
-    losses: Callable[[Array, Array, Any], Array], beta: checks.ScalarOrSchedule, name: str
-) -> LossTransform:
+def _link(losses: Callable[[Array, Array, Any], Array], beta: checks.ScalarOrSchedule, name: str) -> LossTransform:
     checks.schedule("beta", beta, checks.positive)
 
     def update(terms: Terms) -> Terms:

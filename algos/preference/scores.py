@@ -19,7 +19,7 @@ LENGTHS = ("chosen_lengths", "rejected_lengths")
 
 
 def log_prob_score() -> LossTransform:
-    """score = log pi(y), the summed log-prob, without a reference.
+    """Score = log pi(y), the summed log-prob, without a reference.
 
     Returns:
       A transform reading `chosen_log_probs` and `rejected_log_probs`.
@@ -28,7 +28,7 @@ def log_prob_score() -> LossTransform:
 
 
 def mean_log_prob_score() -> LossTransform:
-    """score = log pi(y) / |y|, the mean log-prob of a token, without a reference; |y| is at least 1.
+    """Score = log pi(y) / |y|, the mean log-prob of a token, without a reference; |y| is at least 1.
 
     Returns:
       A transform reading log-probs and lengths of both responses.
@@ -37,7 +37,7 @@ def mean_log_prob_score() -> LossTransform:
 
 
 def log_ratio_score() -> LossTransform:
-    """score = h = log(pi(y) / ref(y)), the implicit reward of DPO over beta.
+    """Score = h = log(pi(y) / ref(y)), the implicit reward of DPO over beta.
 
     Returns:
       A transform reading log-probs and reference log-probs of both responses.
@@ -46,7 +46,7 @@ def log_ratio_score() -> LossTransform:
 
 
 def mean_log_ratio_score() -> LossTransform:
-    """score = h / |y|, the log-ratio of a token; |y| is at least 1.
+    """Score = h / |y|, the log-ratio of a token; |y| is at least 1.
 
     Returns:
       A transform reading log-probs, reference log-probs and lengths of both responses.
@@ -59,7 +59,7 @@ def mean_log_ratio_score() -> LossTransform:
 
 
 def log_odds_score() -> LossTransform:
-    """score = log(p / (1 - p)) with log p the mean log-prob of a token.
+    """Score = log(p / (1 - p)) with log p the mean log-prob of a token.
 
     The odds are infinite at p = 1, so log p is kept at or below -1e-7, with zero gradient beyond.
 
@@ -78,7 +78,7 @@ def log_odds_score() -> LossTransform:
 
 
 def divergence_score(name: str = "reverse_kl", order: float | None = None) -> LossTransform:
-    """score = f'(pi(y) / ref(y)) up to a constant, which turns DPO's KL constraint into that of another divergence.
+    """Score = f'(pi(y) / ref(y)) up to a constant, which turns DPO's KL constraint into that of another divergence.
 
     Args:
       name: name of the divergence, see `divergence`; all but `"total_variation"`, whose derivative is a step.

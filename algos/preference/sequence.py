@@ -13,9 +13,7 @@ Array = jax.Array
 IGNORED = -100
 
 
-def sequence_log_probs(
-    logits: Array, labels: Array, *, weights: Array | None = None, reduction: str = "sum"
-) -> Array:
+def sequence_log_probs(logits: Array, labels: Array, *, weights: Array | None = None, reduction: str = "sum") -> Array:
     """Log-probs of labels under causal logits: `logits[:, t]` predicts `labels[:, t + 1]`.
 
     With l_bt the log-prob of label t + 1, m_bt = 0 where that label is -100 and 1 elsewhere, and w_bt the weights:

@@ -7,9 +7,7 @@ from .forget import gradient_ascent, npo
 from .retain import retain_kl, retain_nll
 
 
-def gradient_difference(
-    *, gamma: checks.ScalarOrSchedule = 1.0, alpha: checks.ScalarOrSchedule = 1.0
-) -> LossTransform:
+def gradient_difference(*, gamma: checks.ScalarOrSchedule = 1.0, alpha: checks.ScalarOrSchedule = 1.0) -> LossTransform:
     """Gradient ascent on the forget set and descent on the retain set.
 
     loss = gamma mean log p(forget_tokens) - alpha mean log p(retain_tokens)

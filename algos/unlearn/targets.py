@@ -67,9 +67,7 @@ def ce_u(*, ignore_first: int = 1, coefficient: checks.ScalarOrSchedule = 1.0) -
     Yang, "CE-U: Cross Entropy Unlearning", 2025, arXiv 2503.01224.
     """
     checks.integer("ignore_first", ignore_first, least=0)
-    return chain(
-        drop_first_forget_tokens(ignore_first), _counterfactual_cross_entropy(coefficient=coefficient), name="ce_u"
-    )
+    return chain(drop_first_forget_tokens(ignore_first), _counterfactual_cross_entropy(coefficient=coefficient), name="ce_u")
 
 
 def drop_first_forget_tokens(count: int = 1) -> LossTransform:
@@ -88,9 +86,7 @@ def drop_first_forget_tokens(count: int = 1) -> LossTransform:
         position = jnp.cumsum(where, axis=1, dtype=jnp.int32)
         return terms.replace(forget_mask=where & (position > count))  # type: ignore[attr-defined]
 
-    return loss_transform(
-        update, optional_reads=("forget_mask",), writes=("forget_mask",), hyperparameters={"count": count}
-    )
+    return loss_transform(update, optional_reads=("forget_mask",), writes=("forget_mask",), hyperparameters={"count": count})
 
 
 def _counterfactual_cross_entropy(*, coefficient: checks.ScalarOrSchedule) -> LossTransform:

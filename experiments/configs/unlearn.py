@@ -25,7 +25,7 @@ def npo() -> ConfigDict:
             "retain": ["json"],
             "length": 32,
             "batch_size": 16,
-            "pretrain_steps": 300,
+            "pretrain_steps": 200,
         },
         model={
             "name": "models.Transformer",

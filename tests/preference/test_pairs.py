@@ -174,9 +174,9 @@ def test_discopop_mixes_half_and_half_for_large_tau():
 
 def test_odds_near_certainty_stay_finite():
     for log_p in (-1e-4, -1e-9, 0.0):
-        value, gradient = jax.value_and_grad(
-            lambda x: preference.orpo()(scalars(0.0, -1.0).replace(chosen_log_probs=x))
-        )(jnp.array([log_p], jnp.float32))
+        value, gradient = jax.value_and_grad(lambda x: preference.orpo()(scalars(0.0, -1.0).replace(chosen_log_probs=x)))(
+            jnp.array([log_p], jnp.float32)
+        )
         assert np.isfinite(value) and np.all(np.isfinite(gradient))
 
 

@@ -72,9 +72,7 @@ def test_retain_kl_in_chunks():
     kernels = [jnp.asarray(RNG.normal(size=(4, 5)), jnp.float32) for _ in range(2)]
 
     def loss(kernel, make):
-        terms = unlearn.Terms(
-            retain_distribution=make(hidden, kernel), ref_retain_distribution=make(hidden, kernels[1])
-        )
+        terms = unlearn.Terms(retain_distribution=make(hidden, kernel), ref_retain_distribution=make(hidden, kernels[1]))
         return unlearn.retain_kl()(terms)
 
     plain = jax.value_and_grad(loss)(kernels[0], lambda h, k: Logits(jnp.asarray(h) @ k))
@@ -107,9 +105,7 @@ def test_ce_u_moves_probability_from_the_token_to_the_others(ignore_first):
     others = p * (1 - own)
     target = others / others.sum(-1, keepdims=True)
     np.testing.assert_allclose(value, -(target * np.log(p)).sum(-1)[counted].mean(), rtol=1e-5)
-    np.testing.assert_allclose(
-        gradient, np.where(counted[..., None], (p - target) / counted.sum(), 0.0), rtol=1e-4, atol=1e-7
-    )
+    np.testing.assert_allclose(gradient, np.where(counted[..., None], (p - target) / counted.sum(), 0.0), rtol=1e-4, atol=1e-7)
     at_token = np.take_along_axis(np.asarray(gradient), TOKENS[..., None], -1)[..., 0][counted]
     assert np.all(at_token > 0)
 

@@ -60,7 +60,9 @@ def test_npo_gradient_is_weighted_ascent():
     gradient = jax.grad(lambda r: unlearn.npo(beta=0.5)(sequences(r)))(ratios)
     np.testing.assert_allclose(gradient, unlearn.npo_weights(ratios, 0.5) / 3, rtol=1e-5)
     result, _ = unlearn.npo(beta=0.5).update(sequences(ratios), ())
-    np.testing.assert_allclose(result.metrics["npo_weight"].value, np.mean(2 / (1 + np.exp(-0.5 * np.array(ratios)))), rtol=1e-5)
+    np.testing.assert_allclose(
+        result.metrics["npo_weight"].value, np.mean(2 / (1 + np.exp(-0.5 * np.array(ratios)))), rtol=1e-5
+    )
 
 
 @settings(deadline=None, max_examples=20)
@@ -118,9 +120,7 @@ def test_reweighted_ascent_stops_the_gradient_of_its_weights(loss, weight):
 def idk_terms(idk, forget):
     idk, forget = (jnp.asarray(x, jnp.float32)[:, None] for x in (idk, forget))
     zeros = jnp.zeros_like(idk)
-    return unlearn.Terms(
-        idk_log_probs=idk, ref_idk_log_probs=zeros, forget_log_probs=forget, ref_forget_log_probs=zeros
-    )
+    return unlearn.Terms(idk_log_probs=idk, ref_idk_log_probs=zeros, forget_log_probs=forget, ref_forget_log_probs=zeros)
 
 
 def test_idk_dpo_at_the_reference_and_without_a_winner():

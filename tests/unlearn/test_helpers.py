@@ -19,7 +19,9 @@ def test_forward_fills_in_what_the_inputs_name():
     inputs = {"forget": logits, "idk": 2.0 * logits}
     filled = unlearn.forward(lambda params, x: params * x)(0.5, unlearn.Terms(inputs=inputs, forget_mask=MASK, **fields))
     expected = np.asarray(jax.nn.log_softmax(0.5 * logits))
-    np.testing.assert_allclose(filled.forget_log_probs, [[expected[0, 0, 1], expected[0, 1, 0]], [expected[1, 0, 2], 0]], rtol=1e-6)
+    np.testing.assert_allclose(
+        filled.forget_log_probs, [[expected[0, 0, 1], expected[0, 1, 0]], [expected[1, 0, 2], 0]], rtol=1e-6
+    )
     assert filled.idk_log_probs is not None and filled.retain_log_probs is None
     np.testing.assert_array_equal(filled.forget_distribution.logits, 0.5 * logits)
 

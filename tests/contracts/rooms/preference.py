@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from algax import chain, preference
 
 from ..kinds import Helper, LossExample, LossRoom
@@ -38,9 +39,7 @@ def params(rng):
 def forward(params, terms, key):
     """Log-probs below -1, smooth in the parameters."""
     del key
-    values = {
-        kind: -1.0 - jax.nn.softplus(x @ params["weights"].astype(x.dtype) + 3.0) for kind, x in terms.inputs.items()
-    }
+    values = {kind: -1.0 - jax.nn.softplus(x @ params["weights"].astype(x.dtype) + 3.0) for kind, x in terms.inputs.items()}
     return terms.replace(
         chosen_log_probs=values["chosen"],
         rejected_log_probs=values["rejected"],
@@ -122,9 +121,7 @@ EXAMPLES = {
     "divergence_score": LossExample(
         {"name": "alpha", "order": 0.5}, around=scored, bad=({"name": "total_variation"}, {"name": "kl"}, {"order": 0.5})
     ),
-    "unpaired_log_ratio_score": LossExample(
-        around=unpaired(after=(POINT, preference.kto_link())), surrogate_gradient=True
-    ),
+    "unpaired_log_ratio_score": LossExample(around=unpaired(after=(POINT, preference.kto_link())), surrogate_gradient=True),
     # margins
     "margin": LossExample({"beta": 0.7, "gamma": 0.2}, around=with_margins, bad=(*BETA, {"gamma": float("inf")})),
     "quantile_margin": LossExample(
@@ -132,9 +129,7 @@ EXAMPLES = {
         around=lambda transform: chain(transform, preference.sigmoid_link(), preference.pair_mean()),
         bad=BETA,
     ),
-    "reference_point": LossExample(
-        around=unpaired(SCORES, after=(preference.kto_link(beta=0.7),)), surrogate_gradient=True
-    ),
+    "reference_point": LossExample(around=unpaired(SCORES, after=(preference.kto_link(beta=0.7),)), surrogate_gradient=True),
     # links
     "sigmoid_link": LossExample({"label_smoothing": 0.2}, around=linked, bad=SMOOTHING),
     "robust_link": LossExample({"label_smoothing": 0.2}, around=linked, bad=({"label_smoothing": 0.5},)),
@@ -158,9 +153,7 @@ EXAMPLES = {
     # reductions
     "pair_mean": LossExample(
         {"coefficient": 0.5},
-        around=lambda transform: chain(
-            preference.log_ratio_score(), preference.margin(), preference.sigmoid_link(), transform
-        ),
+        around=lambda transform: chain(preference.log_ratio_score(), preference.margin(), preference.sigmoid_link(), transform),
         bad=COEFFICIENT,
     ),
     "unpaired_mean": LossExample(

@@ -1,7 +1,7 @@
 """Examples of the room `unlearn`."""
 
 import jax.numpy as jnp
-import numpy as np
+
 from algax import Logits, chain, unlearn
 
 from ..kinds import Helper, LossExample, LossRoom

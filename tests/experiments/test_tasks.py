@@ -1,0 +1,82 @@
+"""Splits and metrics of the tasks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from algax import models
+from algax.experiments import tasks
+from algax.experiments.tasks.bradley_terry import kendall_tau, objective
+from algax.experiments.tasks.digits import split
+from algax.experiments.tasks.modular_addition import table
+
+
+def test_digits_parts_are_disjoint_and_complete():
+    parts = split(jax.random.key(3), 1797)
+    assert {name: len(indices) for name, indices in parts.items()} == {"train": 1300, "validation": 200, "test": 297}
+    np.testing.assert_array_equal(np.sort(np.concatenate(list(parts.values()))), np.arange(1797))
+
+
+def test_digits_batches_visit_every_training_image_once_an_epoch():
+    task = tasks.digits(models.MLP((10,)), batch_size=100)
+    params, context = task.init(jax.random.key(0))
+    key = jax.random.key(1)
+    seen = np.concatenate([task.batch(params, context, step, key).inputs for step in range(13)])
+    assert len(np.unique(seen, axis=0)) == len(np.unique(np.asarray(seen), axis=0)) >= 1295
+    np.testing.assert_allclose(seen.mean(0), 0, atol=1e-4)
+
+
+def test_modular_addition_table():
+    inputs, labels = table(5)
+    pairs = np.asarray(inputs).reshape(25, 2, 5).argmax(-1)
+    np.testing.assert_array_equal(labels, pairs.sum(1) % 5)
+    assert len(np.unique(pairs, axis=0)) == 25
+
+
+def test_modular_addition_parts_are_disjoint():
+    task = tasks.modular_addition(models.MLP((5,)), modulus=5, train_fraction=0.4)
+    _, context = task.init(jax.random.key(0))
+    assert len(context["train"]) == 10
+    np.testing.assert_array_equal(np.sort(np.concatenate([context["train"], context["test"]])), np.arange(25))
+
+
+def test_optimum_of_the_preference_objective():
+    """The closed form q* = p exp(r / beta) / Z reaches beta log Z, and no other policy exceeds it."""
+    generator, beta = np.random.default_rng(0), 0.7
+    reference, rewards = generator.normal(size=(4, 6)), generator.normal(size=(4, 6))
+    reference -= np.log(np.exp(reference).sum(-1, keepdims=True))
+    scores = reference + rewards / beta
+    log_normaliser = np.log(np.exp(scores).sum(-1))
+    best = objective(*map(jnp.asarray, (scores - log_normaliser[:, None], reference, rewards)), beta)
+    np.testing.assert_allclose(best, beta * log_normaliser, rtol=1e-5)
+    other = jax.nn.log_softmax(jnp.asarray(generator.normal(size=(4, 6))))
+    assert (objective(other, jnp.asarray(reference), jnp.asarray(rewards), beta) < best).all()
+
+
+def test_kendall_tau_against_scipy():
+    first, second = np.random.default_rng(1).normal(size=(2, 3, 6))
+    expected = np.mean([stats.kendalltau(a, b).statistic for a, b in zip(first, second, strict=True)])
+    np.testing.assert_allclose(kendall_tau(jnp.asarray(first), jnp.asarray(second)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda model: tasks.digits(model, batch_size=0), "batch_size must be between 1 and 1300; got 0"),
+        (lambda model: tasks.modular_addition(model, modulus=1), "modulus must be at least 2; got 1"),
+        (lambda model: tasks.modular_addition(model, train_fraction=1.0), "train_fraction must lie between 0 and 1"),
+    ],
+)
+def test_wrong_options(build, message):
+    with pytest.raises(ValueError, match=message):
+        build(models.MLP((3,)))
+
+
+def test_wrong_options_of_arithmetic():
+    config = models.TransformerConfig(vocabulary_size=15, hidden_size=8, num_layers=1, num_heads=2, max_length=8)
+    with pytest.raises(ValueError, match="digits must be 1 or 2; got 3"):
+        tasks.arithmetic(models.Transformer(config), digits=3)
+    with pytest.raises(ValueError, match="below the 100 problems; got 90 \\+ 20"):
+        tasks.arithmetic(models.Transformer(config), digits=1, labelled=90, held_out=20)
