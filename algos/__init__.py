@@ -3,6 +3,8 @@
 The algebra (`chain`, `gradient`, `Terms`, `Logits`, ...) stands here; the methods stand in rooms such as `algax.policy`.
 """
 
+from .core import BatchTransform as BatchTransform
+from .core import Curriculum as Curriculum
 from .core import FactoredLogits as FactoredLogits
 from .core import GradientState as GradientState
 from .core import Logits as Logits

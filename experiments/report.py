@@ -27,11 +27,16 @@ def outcome(config: Mapping, result: trainer.Result) -> dict:
 
 
 def changes(config: Mapping) -> str:
-    """What a run's config changed from the one in the package, e.g. `steps=20`; empty where nothing was."""
-    default = trainer.flatten(configs.plain(configs.load(config["experiment"])))
-    values = trainer.flatten(config)
+    """What a run changed from the package's config, e.g. ` (partial: steps=20)`; empty where nothing was."""
+    package = configs.plain(configs.load(config["experiment"]))
+    default, values = trainer.flatten(package), trainer.flatten(config)
     names = [name for name in {**default, **values} if default.get(name) != values.get(name)]
-    return ", ".join(f"{name}={values.get(name)}" for name in names[:4]) + (", …" if len(names) > 4 else "")
+    if not names:
+        return ""
+    names.sort(key=lambda name: name.count("."))
+    kind = "partial" if config["steps"] < package["steps"] or config["seeds"] < package["seeds"] else "changed"
+    listed = ", ".join(f"{name}={values.get(name)}" for name in names[:4])
+    return f" ({kind}: {listed}{', …' if len(names) > 4 else ''})"
 
 
 def _effect(claim: Mapping) -> str:
@@ -60,8 +65,7 @@ def row(name: str, folder: pathlib.Path) -> tuple[str, ...]:
         steps = [entry["step"] for entry in files.read_rows(folder / "metrics.jsonl")]
         state = f"partial: step {max(steps)} of {config['steps']}" if steps else "not run"
         return (*cells, "", state, "")
-    changed = changes(config)
-    state = judged["verdict"] + (f" (partial: {changed})" if changed else "")
+    state = judged["verdict"] + changes(config)
     return (*cells, "<br>".join(map(_effect, judged["claims"])), state, f"{judged['seconds']:.0f}")
 
 

@@ -57,7 +57,7 @@ def list_records() -> None:
     """Prints one line a paper."""
     lines = [("id", "year", "room", "experiment", "title")]
     for record in algax.catalogue():
-        lines.append((record.id, str(record.year), record.room, record.experiment or "-", record.title))
+        lines.append((record.id, str(record.year or "-"), record.room, record.experiment or "-", record.title))
     widths = [max(len(line[column]) for line in lines) for column in range(4)]
     for line in lines:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip())
@@ -91,8 +91,10 @@ def show(name: str) -> None:
         show_experiment(name)
     elif name in records:
         record = records[name]
-        print(f"{record.id}: {record.title} ({record.year}, {record.arxiv})")
-        print(f"public names: {', '.join(f'{record.room}.{public}' for public in record.names)}")
+        source = ", ".join(filter(None, [str(record.year or ""), record.arxiv and f"arXiv {record.arxiv}"]))
+        print(f"{record.id}: {record.title}" + (f" ({source})" if source else ""))
+        names = [public if "." in public else f"{record.room}.{public}" for public in record.names]
+        print(f"public names: {', '.join(names)}")
         print(f"experiment:   {record.experiment or 'none'}")
     else:
         raise ValueError(f"no record and no experiment {name!r}: {resolve.nearest(name, [*configs.names(), *records])}")

@@ -7,6 +7,8 @@ from .distribution import Logits as Logits
 from .gradient import GradientState as GradientState
 from .gradient import gradient as gradient
 from .gradient import gradients as gradients
+from .kinds import BatchTransform as BatchTransform
+from .kinds import Curriculum as Curriculum
 from .terms import Metric as Metric
 from .terms import Terms as Terms
 from .transform import LossTransform as LossTransform

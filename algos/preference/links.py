@@ -34,7 +34,7 @@ def sigmoid_link(*, label_smoothing: float = 0.0) -> LossTransform:
     def update(terms: Terms) -> Terms:
         z = terms.margins
         losses = -(1.0 - label_smoothing) * jax.nn.log_sigmoid(z) - label_smoothing * jax.nn.log_sigmoid(-z)
-        terms = terms.replace(pair_losses=losses)  # type: ignore[attr-defined]
+        terms = terms.replace(pair_losses=losses)
         return terms.add_metric("pair_weight", pair_weights(z))
 
     return loss_transform(
@@ -138,6 +138,6 @@ def discopop_link(*, tau: float = 0.05) -> LossTransform:
 
 def _link(losses: Callable[[Array], Array], name: str, **hyperparameters: Any) -> LossTransform:
     def update(terms: Terms) -> Terms:
-        return terms.replace(pair_losses=losses(terms.margins))  # type: ignore[attr-defined]
+        return terms.replace(pair_losses=losses(terms.margins))
 
     return loss_transform(update, reads=("margins",), writes=("pair_losses",), hyperparameters=hyperparameters, name=name)

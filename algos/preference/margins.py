@@ -29,7 +29,7 @@ def margin(*, beta: checks.ScalarOrSchedule = 0.1, gamma: checks.ScalarOrSchedul
     def update(terms: Terms) -> Terms:
         difference = terms.chosen_scores - terms.rejected_scores
         scaled = terms.value("beta", beta) * difference
-        terms = terms.replace(margins=scaled - terms.value("gamma", gamma))  # type: ignore[attr-defined]
+        terms = terms.replace(margins=scaled - terms.value("gamma", gamma))
         return terms.add_metric("margin", scaled).add_metric("accuracy", (difference > 0).astype(scaled.dtype))
 
     return loss_transform(
@@ -66,7 +66,7 @@ def quantile_margin(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
         by_rank = jnp.sort(terms.gather(jnp.where(terms.mask, reference, jnp.inf)))
         matched = terms.local_rows(by_rank[ranks], policy.shape[0])
         difference = jnp.where(terms.mask, policy - matched, 0.0)
-        return terms.replace(margins=terms.value("beta", beta) * difference)  # type: ignore[attr-defined]
+        return terms.replace(margins=terms.value("beta", beta) * difference)
 
     return loss_transform(
         update,

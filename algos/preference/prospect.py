@@ -21,7 +21,7 @@ def unpaired_log_ratio_score() -> LossTransform:
     def update(terms: Terms) -> Terms:
         ratios = terms.log_probs - terms.ref_log_probs.astype(terms.log_probs.dtype)
         where = terms.where(ratios, "unpaired_mask")
-        return terms.replace(scores=jnp.where(where, ratios, 0.0))  # type: ignore[attr-defined]
+        return terms.replace(scores=jnp.where(where, ratios, 0.0))
 
     return loss_transform(update, reads=("log_probs", "ref_log_probs"), optional_reads=("unpaired_mask",), writes=("scores",))
 
@@ -39,7 +39,7 @@ def reference_point() -> LossTransform:
     def update(terms: Terms) -> Terms:
         ratios = terms.kl_log_probs - terms.ref_kl_log_probs.astype(terms.kl_log_probs.dtype)
         point = jnp.maximum(terms.batch_mean(ratios, "kl_mask"), 0.0)
-        return terms.replace(reference_point=point).add_metric("reference_point", point)  # type: ignore[attr-defined]
+        return terms.replace(reference_point=point).add_metric("reference_point", point)
 
     return loss_transform(
         update,
@@ -72,7 +72,7 @@ def kto_link(*, beta: checks.ScalarOrSchedule = 0.1, desirable: float = 1.0, und
         scaled = terms.value("beta", beta) * (terms.scores - jax.lax.stop_gradient(terms.reference_point))
         good = terms.labels.astype(bool)
         losses = jnp.where(good, desirable * jax.nn.sigmoid(-scaled), undesirable * jax.nn.sigmoid(scaled))
-        return terms.replace(unpaired_losses=losses)  # type: ignore[attr-defined]
+        return terms.replace(unpaired_losses=losses)
 
     return loss_transform(
         update,
@@ -131,7 +131,7 @@ def paired_kto_link(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
         through_rejected = _through_point(terms, 0.5 * scale * good * (1.0 - good), rejected)
         through_chosen = _through_point(terms, -0.5 * scale * bad * (1.0 - bad), chosen)
         losses = 0.5 * (good + bad) + through_rejected + through_chosen
-        return terms.replace(pair_losses=losses)  # type: ignore[attr-defined]
+        return terms.replace(pair_losses=losses)
 
     return loss_transform(
         update,

@@ -36,7 +36,7 @@ def count_chosen_tokens() -> LossTransform:
 
     def update(terms: Terms) -> Terms:
         count = terms.batch_sum(terms.chosen_lengths.astype(jnp.float32))
-        return terms.replace(chosen_token_count=count)  # type: ignore[attr-defined]
+        return terms.replace(chosen_token_count=count)
 
     return loss_transform(update, reads=("chosen_lengths",), writes=("chosen_token_count",))
 

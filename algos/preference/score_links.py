@@ -116,7 +116,7 @@ def linear_link(
         if negative_exponent is not None:
             negative = negative * jnp.exp(jnp.minimum(negative_exponent * negative, 80.0))
         losses = -chosen_coefficient * terms.chosen_scores + alpha * negative
-        return terms.replace(pair_losses=losses)  # type: ignore[attr-defined]
+        return terms.replace(pair_losses=losses)
 
     return loss_transform(
         update,
@@ -135,6 +135,6 @@ def _link(losses: Callable[[Array, Array, Any], Array], beta: checks.ScalarOrSch
 
     def update(terms: Terms) -> Terms:
         values = losses(terms.chosen_scores, terms.rejected_scores, terms.value("beta", beta))
-        return terms.replace(pair_losses=values)  # type: ignore[attr-defined]
+        return terms.replace(pair_losses=values)
 
     return loss_transform(update, reads=SCORES, writes=("pair_losses",), hyperparameters={"beta": beta}, name=name)

@@ -121,9 +121,7 @@ def _score(
     checks.strings("reads", reads)
 
     def update(terms: Terms) -> Terms:
-        return terms.replace(  # type: ignore[attr-defined]
-            chosen_scores=score(terms, "chosen"), rejected_scores=score(terms, "rejected")
-        )
+        return terms.replace(chosen_scores=score(terms, "chosen"), rejected_scores=score(terms, "rejected"))
 
     writes = ("chosen_scores", "rejected_scores")
     return loss_transform(update, reads=reads, writes=writes, hyperparameters=hyperparameters, name=name)

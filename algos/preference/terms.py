@@ -47,30 +47,30 @@ class Terms(core.Terms):
 
     batch_axes: ClassVar[tuple[str, ...]] = ("B", "N", "K")
 
-    mask: Array | None = mask_field("B")
-    ref_chosen_log_probs: Array | None = data("B")
-    ref_rejected_log_probs: Array | None = data("B")
-    chosen_lengths: Array | None = data("B")
-    rejected_lengths: Array | None = data("B")
-    labels: Array | None = data("N")
-    unpaired_mask: Array | None = mask_field("N")
-    ref_log_probs: Array | None = data("N")
-    kl_mask: Array | None = mask_field("K")
-    ref_kl_log_probs: Array | None = data("K")
+    mask: Array = mask_field("B")
+    ref_chosen_log_probs: Array = data("B")
+    ref_rejected_log_probs: Array = data("B")
+    chosen_lengths: Array = data("B")
+    rejected_lengths: Array = data("B")
+    labels: Array = data("N")
+    unpaired_mask: Array = mask_field("N")
+    ref_log_probs: Array = data("N")
+    kl_mask: Array = mask_field("K")
+    ref_kl_log_probs: Array = data("K")
 
-    chosen_log_probs: Array | None = differentiated("B")
-    rejected_log_probs: Array | None = differentiated("B")
-    log_probs: Array | None = differentiated("N")
-    kl_log_probs: Array | None = differentiated("K")
+    chosen_log_probs: Array = differentiated("B")
+    rejected_log_probs: Array = differentiated("B")
+    log_probs: Array = differentiated("N")
+    kl_log_probs: Array = differentiated("K")
 
-    chosen_scores: Array | None = derived("B")
-    rejected_scores: Array | None = derived("B")
-    margins: Array | None = derived("B")
-    pair_losses: Array | None = derived("B")
-    chosen_token_count: Array | None = derived()
-    scores: Array | None = derived("N")
-    reference_point: Array | None = derived()
-    unpaired_losses: Array | None = derived("N")
+    chosen_scores: Array = derived("B")
+    rejected_scores: Array = derived("B")
+    margins: Array = derived("B")
+    pair_losses: Array = derived("B")
+    chosen_token_count: Array = derived()
+    scores: Array = derived("N")
+    reference_point: Array = derived()
+    unpaired_losses: Array = derived("N")
 
 
 @struct.dataclass
@@ -130,7 +130,7 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
             where = sequences.mask.astype(bool)
             log_probs = predicted.log_probs(jnp.where(where, sequences.tokens, 0), where)
             changes[FIELDS[name]] = jnp.sum(log_probs, axis=1)
-        return terms.replace(**changes)  # type: ignore[attr-defined]
+        return terms.replace(**changes)
 
     return fill
 

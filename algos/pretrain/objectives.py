@@ -14,9 +14,7 @@ Array = jax.Array
 REDUCTIONS = ("token_mean", "sequence_mean", "sequence_sum", "constant_length")
 
 
-def next_token(
-    reduction: str = "token_mean", *, max_length: int | None = None, label_smoothing: float = 0.0
-) -> LossTransform:
+def next_token(reduction: str = "token_mean", *, max_length: int | None = None, label_smoothing: float = 0.0) -> LossTransform:
     """Masked cross-entropy of the tokens, in one of four normalisations that differ when lengths do.
 
     With l_bt = -weights_bt log p(tokens_bt), n_b the number of tokens of row b that count, and B non-empty rows:
@@ -46,8 +44,7 @@ def next_token(
     checks.between("label_smoothing", label_smoothing, 0.0, 1.0, closed="low")
     if (reduction == "constant_length") != (max_length is not None):
         raise ValueError(
-            f'`max_length` must be given with reduction="constant_length" and only then, got {max_length!r} with '
-            f"{reduction!r}"
+            f'`max_length` must be given with reduction="constant_length" and only then, got {max_length!r} with {reduction!r}'
         )
     if max_length is not None:
         checks.integer("max_length", max_length, least=1)

@@ -30,12 +30,12 @@ class Terms(core.Terms):
       distribution: the distribution over the vocabulary at every position.
     """
 
-    tokens: Array | None = data("B T")
-    mask: Array | None = mask("B T")
-    weights: Array | None = data("B T")
+    tokens: Array = data("B T")
+    mask: Array = mask("B T")
+    weights: Array = data("B T")
 
-    log_probs: Array | None = differentiated("B T")
-    distribution: Logits | FactoredLogits | None = distribution("B T")
+    log_probs: Array = differentiated("B T")
+    distribution: Logits | FactoredLogits = distribution("B T")
 
 
 def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array | None], Terms]:
@@ -62,8 +62,6 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
         predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
         where = None if terms.mask is None else terms.mask.astype(bool)
         tokens = terms.tokens if where is None else jnp.where(where, terms.tokens, 0)
-        return terms.replace(  # type: ignore[attr-defined]
-            distribution=predicted, log_probs=predicted.log_probs(tokens, where)
-        )
+        return terms.replace(distribution=predicted, log_probs=predicted.log_probs(tokens, where))
 
     return fill

@@ -97,11 +97,7 @@ def phases(pieces: Sequence[tuple[int | None, optax.Schedule | float]]) -> optax
     """
     pieces = list(pieces)
     lengths = [_length(i, length, i == len(pieces) - 1) for i, (length, _) in enumerate(pieces)]
-    kept = [
-        (length, _bounded(schedule, length))
-        for length, (_, schedule) in zip(lengths, pieces, strict=True)
-        if length != 0
-    ]
+    kept = [(length, _bounded(schedule, length)) for length, (_, schedule) in zip(lengths, pieces, strict=True) if length != 0]
     if not kept:
         raise ValueError(f"`pieces` must hold at least one piece of length > 0, got {pieces!r}")
     boundaries = list(itertools.accumulate(length for length, _ in kept[:-1] if length is not None))

@@ -27,9 +27,9 @@ class Terms(core.Terms):
       logits: `[B, C]` unnormalised log-probabilities of the classes.
     """
 
-    labels: Array | None = data("B")
-    mask: Array | None = mask("B")
-    logits: Array | None = differentiated("B C")
+    labels: Array = data("B")
+    mask: Array = mask("B")
+    logits: Array = differentiated("B C")
 
 
 def forward(apply_fn: Callable[[Any, Any], Array]) -> Callable[[Any, Terms, Array | None], Terms]:
@@ -50,6 +50,6 @@ def forward(apply_fn: Callable[[Any, Any], Array]) -> Callable[[Any, Terms, Arra
 
     def fill(params: Any, terms: Terms, key: Array | None = None) -> Terms:
         del key
-        return terms.replace(logits=jnp.asarray(apply_fn(params, terms.inputs)))  # type: ignore[attr-defined]
+        return terms.replace(logits=jnp.asarray(apply_fn(params, terms.inputs)))
 
     return fill

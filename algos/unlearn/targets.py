@@ -84,7 +84,7 @@ def drop_first_forget_tokens(count: int = 1) -> LossTransform:
     def update(terms: Terms) -> Terms:
         where = terms.forget_mask
         position = jnp.cumsum(where, axis=1, dtype=jnp.int32)
-        return terms.replace(forget_mask=where & (position > count))  # type: ignore[attr-defined]
+        return terms.replace(forget_mask=where & (position > count))
 
     return loss_transform(update, optional_reads=("forget_mask",), writes=("forget_mask",), hyperparameters={"count": count})
 

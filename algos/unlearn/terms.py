@@ -37,23 +37,23 @@ class Terms(core.Terms):
 
     batch_axes: ClassVar[tuple[str, ...]] = ("F", "R")
 
-    forget_tokens: Array | None = data("F T")
-    forget_mask: Array | None = mask("F T")
-    ref_forget_log_probs: Array | None = data("F T")
-    ref_forget_distribution: Logits | FactoredLogits | None = distribution("F T", role="data")
-    retain_tokens: Array | None = data("R U")
-    retain_mask: Array | None = mask("R U")
-    ref_retain_log_probs: Array | None = data("R U")
-    ref_retain_distribution: Logits | FactoredLogits | None = distribution("R U", role="data")
-    idk_tokens: Array | None = data("F W")
-    idk_mask: Array | None = mask("F W")
-    ref_idk_log_probs: Array | None = data("F W")
+    forget_tokens: Array = data("F T")
+    forget_mask: Array = mask("F T")
+    ref_forget_log_probs: Array = data("F T")
+    ref_forget_distribution: Logits | FactoredLogits = distribution("F T", role="data")
+    retain_tokens: Array = data("R U")
+    retain_mask: Array = mask("R U")
+    ref_retain_log_probs: Array = data("R U")
+    ref_retain_distribution: Logits | FactoredLogits = distribution("R U", role="data")
+    idk_tokens: Array = data("F W")
+    idk_mask: Array = mask("F W")
+    ref_idk_log_probs: Array = data("F W")
 
-    forget_log_probs: Array | None = differentiated("F T")
-    forget_distribution: Logits | FactoredLogits | None = distribution("F T")
-    retain_log_probs: Array | None = differentiated("R U")
-    retain_distribution: Logits | FactoredLogits | None = distribution("R U")
-    idk_log_probs: Array | None = differentiated("F W")
+    forget_log_probs: Array = differentiated("F T")
+    forget_distribution: Logits | FactoredLogits = distribution("F T")
+    retain_log_probs: Array = differentiated("R U")
+    retain_distribution: Logits | FactoredLogits = distribution("R U")
+    idk_log_probs: Array = differentiated("F W")
 
 
 KINDS = ("forget", "retain", "idk")
@@ -93,7 +93,7 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
             changes[f"{kind}_log_probs"] = predicted.log_probs(tokens, where)
             if kind != "idk":
                 changes[f"{kind}_distribution"] = predicted
-        return terms.replace(**changes)  # type: ignore[attr-defined]
+        return terms.replace(**changes)
 
     return fill
 

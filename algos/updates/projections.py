@@ -46,7 +46,8 @@ def project(projection: Callable[[Params], Params]) -> optax.GradientTransformat
 
 
 def _check_same_form(params: Params, projected: Params) -> None:
-    if jax.tree.structure(params) != jax.tree.structure(projected):
+    expected: Any = jax.tree.structure(params)
+    if jax.tree.structure(projected) != expected:
         raise ValueError("`projection` must return a tree of the structure of its argument")
     for before, after in zip(jax.tree.leaves(params), jax.tree.leaves(projected), strict=True):
         if before.shape != after.shape or before.dtype != after.dtype:

@@ -42,8 +42,14 @@ def comparison(
         expect: claims, see `verdict.judge`.
         log_scale: metrics plotted on a logarithmic axis.
     """
-    fields = dict(locals())
-    return ConfigDict({name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()})
+    return ConfigDict(_fresh(dict(locals())))
+
+
+def _fresh(value):
+    """Copies mappings and sequences, so that no two entries of a config share one that an override would change."""
+    if isinstance(value, Mapping):
+        return {name: _fresh(entry) for name, entry in value.items()}
+    return [_fresh(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def plain(config: ConfigDict) -> dict:

@@ -76,8 +76,40 @@ class UpdateExample(NamedTuple):
     Attributes:
       kwargs: hyperparameters.
       bad: see `LossExample`.
+      functions: names of hyperparameters that are functions and no schedules.
     """
 
+    kwargs: Mapping[str, Any] = {}
+    bad: tuple[Mapping[str, Any], ...] = ()
+    functions: tuple[str, ...] = ()
+
+
+class CurriculumExample(NamedTuple):
+    """A factory of curricula.
+
+    Attributes:
+      feedback: feedback as `update` takes it, in which some arms were not seen.
+      unseen: the same with NaN in place of the unseen arms' values.
+      kwargs: hyperparameters.
+      bad: see `LossExample`.
+    """
+
+    feedback: Any
+    unseen: Any
+    kwargs: Mapping[str, Any] = {}
+    bad: tuple[Mapping[str, Any], ...] = ()
+
+
+class BatchExample(NamedTuple):
+    """A factory of batch transforms.
+
+    Attributes:
+      batch: a batch on which it draws at random.
+      kwargs: hyperparameters.
+      bad: see `LossExample`.
+    """
+
+    batch: Any
     kwargs: Mapping[str, Any] = {}
     bad: tuple[Mapping[str, Any], ...] = ()
 

@@ -19,7 +19,7 @@ from algax.experiments import resolve
         ({"name": "optax.sgd", "learning_rate": 1.0, "momentun": 0.9}, "no option 'momentun': did you mean 'momentum'"),
         ({"name": "schedules.rex", "peak": 1.0, "step": 5}, "schedules.rex has no option 'step'"),
         ({"name": "policy.grpo", "low": -1.0}, "low"),
-        ({"name": "models.MLP", "features": [3], "activation": "relo"}, "activation must be one of"),
+        ({"name": "models.MLP", "features": [3], "activation": "relo"}, "activation. must be one of"),
     ],
 )
 def test_wrong_specs(spec, message):

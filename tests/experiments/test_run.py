@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+import algax
 from algax.experiments import files, report, run, trainer
 from algax.experiments.checkpoint import Checkpoints
 
@@ -116,12 +117,15 @@ def test_another_config_in_the_same_folder_is_refused(finished, capsys):
 def test_list_and_show(capsys):
     assert run.main(["list"]) == 0
     listed = capsys.readouterr().out
-    assert "experiment" in listed.splitlines()[0] and "118" in listed
+    assert "experiment" in listed.splitlines()[0]
+    assert len(listed.splitlines()) == len(algax.catalogue()) + 1
+    assert all(record.id in listed and record.title in listed for record in algax.catalogue())
     assert run.main(["show", EXPERIMENT]) == 0
     shown = capsys.readouterr().out
     assert "arm adamw" in shown and "cross_entropy" in shown and f"algax run {EXPERIMENT}" in shown
-    assert run.main(["show", "118"]) == 0
-    assert "updates.orthogonal_gradient" in capsys.readouterr().out
+    record = algax.catalogue()[0]
+    assert run.main(["show", record.id]) == 0
+    assert record.title in (shown := capsys.readouterr().out) and f"{record.room}.{record.names[0]}" in shown
 
 
 def test_report(finished, tmp_path, capsys):

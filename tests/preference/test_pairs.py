@@ -11,7 +11,7 @@ from algax import chain, preference
 
 RNG = np.random.default_rng(3)
 DATA = {
-    name: RNG.normal(-6.0, 2.0, 5).astype(np.float32)
+    name: -RNG.uniform(1.0, 9.0, 5).astype(np.float32)
     for name in ("chosen_log_probs", "rejected_log_probs", "ref_chosen_log_probs", "ref_rejected_log_probs")
 } | {"chosen_lengths": np.array([3, 7, 1, 4, 2], np.float32), "rejected_lengths": np.array([5, 2, 9, 4, 1], np.float32)}
 WIDE = {name: value.astype(np.float64) for name, value in DATA.items()}

@@ -16,17 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from .contract_batches import map_fields, nan_behind_masks, pad, reorder
-from .gradient import gradient
-from .terms import Terms, field_specs
-from .transform import LossTransform, run, split_state
+from ..gradient import gradient
+from ..terms import Terms, field_specs
+from ..transform import LossTransform, run, split_state
+from .batches import map_fields, nan_behind_masks, pad, reorder
+from .errors import ContractError, require_same_types
 
 ROWS = 8
 TOLERANCE = 2e-5
-
-
-class ContractError(AssertionError):
-    """A transform broke the contract."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,18 +184,12 @@ def check_jit(subject: Subject) -> None:
 
     def one(state, terms):
         _, new_state = tx.update(None, state, subject.params, terms=terms, key=jax.random.key(7))
-        before, after = jax.tree.map(_kind, state), jax.tree.map(_kind, new_state)
-        if before != after:
-            raise ContractError(f"the state changed its structure or types from\n{before}\nto\n{after}")
+        require_same_types("the state", new_state, state)
         return new_state, new_state.metrics["loss"]
 
     batches = jax.tree.map(lambda *x: jnp.stack(x), subject.terms(0), subject.terms(1))
     _, losses = jax.lax.scan(one, tx.init(subject.params), batches)
     _close("the first step of a scan: the loss", losses[0], subject.expected[1])
-
-
-def _kind(x: Any) -> tuple[tuple[int, ...], str]:
-    return tuple(x.shape), str(x.dtype)
 
 
 def check_vmap(subject: Subject) -> None:

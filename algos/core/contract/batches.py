@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .terms import FieldSpec, Terms, field_specs, row_mask
+from ..terms import FieldSpec, Terms, field_specs, row_mask
 
 
 def map_fields(terms: Terms, fn: Callable[[FieldSpec, jax.Array], jax.Array]) -> Terms:
