@@ -3,7 +3,6 @@
 import pathlib
 from typing import Any
 
-import jax
 import orbax.checkpoint as ocp
 
 
@@ -28,10 +27,9 @@ class Checkpoints:
         record = ocp.args.Composite(state=ocp.args.StandardSave(state), config=ocp.args.JsonSave(config))
         self._manager.save(step, args=record, force=True)
 
-    def restore(self, step: int, state: Any) -> Any:
-        """The state saved at `step`, with the structure, shapes and dtypes of `state` (arrays or shapes)."""
-        target = jax.eval_shape(lambda: state) if not _is_shapes(state) else state
-        return self._manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(target))).state
+    def restore(self, step: int, shapes: Any) -> Any:
+        """The state saved at `step`, with the structure, shapes and dtypes that `jax.eval_shape` gives."""
+        return self._manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(shapes))).state
 
     def config(self, step: int) -> dict:
         """The JSON record saved at `step`."""
@@ -41,7 +39,3 @@ class Checkpoints:
         """Waits for the saves under way."""
         self._manager.wait_until_finished()
         self._manager.close()
-
-
-def _is_shapes(state: Any) -> bool:
-    return all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(state))

@@ -35,7 +35,9 @@ def _child(node: Any, key: str, path: str) -> tuple[Any, Any]:
     if isinstance(node, ConfigDict | Mapping):
         if key not in node:
             raise ValueError(f"no entry {key!r} in config.{path}: {nearest(key, [str(name) for name in node])}")
-        entry = node.get_ref(key) if isinstance(node, ConfigDict) and not isinstance(node[key], ConfigDict) else node[key]
+        entry = (
+            node.get_ref(key) if isinstance(node, ConfigDict) and not isinstance(node[key], ConfigDict) else node[key]
+        )
         return key, entry
     raise ValueError(f"config.{path} is a {type(node).__name__} and has no entry {key!r}")
 

@@ -206,7 +206,7 @@ def _train(config, workdir, run: Programs, checkpoints, stop, progress) -> Resul
     """The loop of `train`: all arms advance together, one evaluation interval at a time."""
     began = time.perf_counter()
     steps, names = config["steps"], list(config["arms"])
-    bar = tqdm.tqdm(total=steps * len(names), desc="start", unit="step", disable=not progress)
+    bar = tqdm.tqdm(total=steps * len(names), desc="start", unit="step", mininterval=0.5, disable=not progress)
     state, step, seconds = _begin(config, run, checkpoints)
     resumed_from = step
     files.write_json(workdir / "config.json", config)
@@ -220,7 +220,7 @@ def _train(config, workdir, run: Programs, checkpoints, stop, progress) -> Resul
         files.append_rows(workdir / "metrics.jsonl", new)
         board.add(new)
         rows.extend(new)
-        bar.set_postfix_str(f"{config['metric']} {np.mean([row[config['metric']] for row in new]):.4g}")
+        bar.set_postfix_str(f"{config['metric']} {np.mean([row[config['metric']] for row in new]):.4g}", refresh=False)
 
     try:
         if not rows:

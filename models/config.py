@@ -15,6 +15,44 @@ BIASES = ("none", "query_key_value", "all")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RopeScaling:
+    """Llama 3's change of the rotary wavelengths for contexts longer than those of pretraining.
+
+    With `s = clip((original_max_length / wavelength - low) / (high - low), 0, 1)` a frequency is multiplied by
+    `s + (1 - s) / factor`: short wavelengths are kept, long ones are stretched by `factor`.
+
+    Source: Grattafiori et al., The Llama 3 Herd of Models, 2024, arXiv 2407.21783, which gives the longer context only; the
+    formula is that of the released code ("llama3" in the checkpoints' configuration).
+
+    Attributes:
+        factor: stretch of the long wavelengths, at least 1.
+        low_frequency_factor: wavelengths above `original_max_length / low_frequency_factor` are long; above 0.
+        high_frequency_factor: wavelengths below `original_max_length / high_frequency_factor` are short; above
+            `low_frequency_factor`.
+        original_max_length: context length of pretraining, in tokens.
+
+    Raises:
+        TypeError: `original_max_length` is not an integer.
+        ValueError: a value is out of bounds.
+    """
+
+    factor: float
+    low_frequency_factor: float
+    high_frequency_factor: float
+    original_max_length: int
+
+    def __post_init__(self):
+        if not self.factor >= 1:
+            raise ValueError(f"`factor` must be at least 1, got {self.factor!r}")
+        if not 0 < self.low_frequency_factor < self.high_frequency_factor:
+            raise ValueError(
+                "`low_frequency_factor` must be above 0 and below `high_frequency_factor`, got "
+                f"{self.low_frequency_factor!r} and {self.high_frequency_factor!r}"
+            )
+        _require_positive_integer("original_max_length", self.original_max_length)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TransformerConfig:
     """Sizes and choices of a decoder-only Transformer; hashable, so it may be a static argument of `jax.jit`.
 
@@ -35,6 +73,7 @@ class TransformerConfig:
         norm_epsilon: added to the mean square or variance, above 0.
         positions: "rotary" or "learned".
         rope_theta: base of the rotary wavelengths, above 0; read for rotary positions only.
+        rope_scaling: change of the rotary wavelengths for long contexts, or None.
         mlp: "gated", `down(activation(gate(x)) * up(x))`, or "plain", `down(activation(up(x)))`.
         activation: one of "gelu", "gelu_tanh", "identity", "relu", "silu", "tanh".
         bias: "none"; "query_key_value", on those three projections; or "all", on every projection of the blocks and
@@ -45,7 +84,7 @@ class TransformerConfig:
         param_dtype: floating type of the parameters.
 
     Raises:
-        TypeError: a size is not an integer, or a dtype is not floating.
+        TypeError: a size is not an integer, a dtype is not floating, or `rope_scaling` is not a `RopeScaling`.
         ValueError: a value is out of bounds or an option is unknown.
     """
 
@@ -61,6 +100,7 @@ class TransformerConfig:
     norm_epsilon: float = 1e-6
     positions: str = "rotary"
     rope_theta: float = 10_000.0
+    rope_scaling: RopeScaling | None = None
     mlp: str = "gated"
     activation: str = "silu"
     bias: str = "none"
@@ -86,6 +126,8 @@ class TransformerConfig:
         for name in ("dtype", "param_dtype"):
             if not jnp.issubdtype(getattr(self, name), jnp.floating):
                 raise TypeError(f"`{name}` must be a floating type, got {getattr(self, name)!r}")
+        if self.rope_scaling is not None and not isinstance(self.rope_scaling, RopeScaling):
+            raise TypeError(f"`rope_scaling` must be a RopeScaling or None, got {self.rope_scaling!r}")
         self._check_heads()
 
     def _check_heads(self):

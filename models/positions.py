@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from .config import RopeScaling
+
 
 class Rotation(NamedTuple):
     """Cosines and sines of the rotary angles, each `[B, T, 1, H / 2]` float32."""
@@ -29,7 +31,7 @@ def token_positions(mask: jax.Array, seen: jax.Array | None = None) -> jax.Array
     return jnp.maximum(counts - 1, 0)
 
 
-def rotation(positions: jax.Array, head_size: int, theta: float) -> Rotation:
+def rotation(positions: jax.Array, head_size: int, theta: float, scaling: RopeScaling | None = None) -> Rotation:
     """Computes the rotary angles `position * theta^(-2 i / H)` for `i < H / 2`.
 
     Source: Su et al., RoFormer: Enhanced Transformer with Rotary Position Embedding, 2021, arXiv 2104.09864. Released
@@ -39,13 +41,24 @@ def rotation(positions: jax.Array, head_size: int, theta: float) -> Rotation:
         positions: `[B, T]` integers.
         head_size: width H of a head, even.
         theta: base of the wavelengths, above 0.
+        scaling: change of the wavelengths for long contexts, or None.
 
     Returns:
         The cosines and sines for `rotate`.
     """
     frequencies = theta ** (-jnp.arange(0, head_size, 2, dtype=jnp.float32) / head_size)
+    if scaling is not None:
+        frequencies = scale_frequencies(frequencies, scaling)
     angles = positions.astype(jnp.float32)[..., None, None] * frequencies[None, None, None, :]
     return Rotation(jnp.cos(angles), jnp.sin(angles))
+
+
+def scale_frequencies(frequencies: jax.Array, scaling: RopeScaling) -> jax.Array:
+    """Returns the `[H / 2]` rotary frequencies, in radians a token, after the change that `RopeScaling` describes."""
+    turns = scaling.original_max_length * frequencies / (2 * jnp.pi)
+    width = scaling.high_frequency_factor - scaling.low_frequency_factor
+    kept = jnp.clip((turns - scaling.low_frequency_factor) / width, 0.0, 1.0)
+    return frequencies * (kept + (1.0 - kept) / scaling.factor)
 
 
 def rotate(heads: jax.Array, rotation: Rotation) -> jax.Array:

@@ -143,7 +143,9 @@ class Transformer(nn.Module):
         if config.positions == "learned":
             x = x + jnp.take(self.position_embedding, positions, axis=0)
         x = x.astype(config.dtype)
-        angles = rotation(positions, config.head_width, config.rope_theta) if config.positions == "rotary" else None
+        angles = None
+        if config.positions == "rotary":
+            angles = rotation(positions, config.head_width, config.rope_theta, config.rope_scaling)
         layers = []
         for index, block in enumerate(self.blocks):
             x, layer = block(x, angles, attention_mask, None if cache is None else (cache.layers[index], cache.length))

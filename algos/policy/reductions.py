@@ -17,11 +17,22 @@ from .terms import Terms
 def aggregate(
     terms: Terms, x: jax.Array, reduction: str = "token_mean", divisor: float | None = None
 ) -> jax.Array:
-    """Returns this part's share of the aggregate of `x` `[B, T]` over the valid tokens of the batch.
+    """Aggregates a per-token array over the valid tokens of the batch.
 
     "token_mean": sum / number of tokens. "sequence_mean_token_mean": mean over non-empty rows of the row's mean.
     "sequence_mean_token_sum": mean over non-empty rows of the row's sum. "sum": sum. "sum_over_constant": sum / divisor.
-    An empty batch gives 0.
+
+    Args:
+      terms: the record, whose mask says what counts.
+      x: `[B, T]`.
+      reduction: one of the above.
+      divisor: > 0, for "sum_over_constant".
+
+    Returns:
+      `[]`, this part's share: the shares of micro-batches and devices add up. An empty batch gives 0.
+
+    Raises:
+      ValueError: an unknown reduction, or a divisor that is not positive.
     """
     if reduction == "token_mean":
         return terms.mean(x)

@@ -1,11 +1,4 @@
-"""Named objectives on pairs against a reference: each is a chain score -> margin -> link -> mean, and nothing else.
-
-The examples share one batch, a pair at the reference:
-
-    zero, one = jnp.zeros(1), jnp.ones(1)
-    pair = preference.Terms(chosen_log_probs=zero, rejected_log_probs=zero, ref_chosen_log_probs=zero,
-                            ref_rejected_log_probs=zero, chosen_lengths=one, rejected_lengths=one)
-"""
+"""Named objectives on pairs against a reference: each is a chain score -> margin -> link -> mean, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +21,9 @@ def dpo(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.dpo()(pair))  # log 2
+      >>> loss = preference.dpo()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Rafailov et al., "Direct Preference Optimization: Your Language Model is Secretly a Reward Model", 2023,
@@ -49,7 +44,9 @@ def divergence_dpo(name: str = "js", order: float | None = None, *, beta: checks
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.divergence_dpo("forward_kl")(pair))  # log 2
+      >>> loss = preference.divergence_dpo("forward_kl")
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Wang, Jiang, Yang, Liu, Chen, "Beyond Reverse KL: Generalizing Direct Preference Optimization with Diverse Divergence
@@ -70,7 +67,9 @@ def conservative_dpo(*, beta: checks.ScalarOrSchedule = 0.1, label_smoothing: fl
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.conservative_dpo()(pair))  # log 2
+      >>> loss = preference.conservative_dpo()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Mitchell, "A note on DPO with noisy preferences & relationship to IPO", 2023.
@@ -90,7 +89,9 @@ def robust_dpo(*, beta: checks.ScalarOrSchedule = 0.1, label_smoothing: float = 
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.robust_dpo()(pair))  # log 2
+      >>> loss = preference.robust_dpo()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Chowdhury, Kini, Natarajan, "Provably Robust DPO: Aligning Language Models with Noisy Feedback", 2024,
@@ -110,7 +111,9 @@ def slic_hinge(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.slic_hinge()(pair))
+      >>> loss = preference.slic_hinge()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       1.0
 
     Zhao et al., "SLiC-HF: Sequence Likelihood Calibration with Human Feedback", 2023, arXiv 2305.10425.
@@ -129,7 +132,9 @@ def ipo(*, tau: float = 0.1, score: str = "mean") -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses, and for `"mean"` their lengths.
 
     Example:
-      >>> float(preference.ipo(score="sum")(pair))  # 1 / (2 tau)^2
+      >>> loss = preference.ipo(score="sum")
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # 1 / (2 tau)^2
       25.0
 
     Azar et al., "A General Theoretical Paradigm to Understand Learning from Human Preferences", 2023, arXiv 2310.12036.
@@ -151,7 +156,9 @@ def length_normalised_dpo(*, beta: checks.ScalarOrSchedule = 5.0, label_smoothin
       A chain reading log-probs, reference log-probs and lengths of both responses.
 
     Example:
-      >>> float(preference.length_normalised_dpo()(pair))  # log 2
+      >>> loss = preference.length_normalised_dpo()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Lambert et al., "Tulu 3: Pushing Frontiers in Open Language Model Post-Training", 2024, arXiv 2411.15124.
@@ -171,7 +178,9 @@ def exo(*, beta: checks.ScalarOrSchedule = 0.1, label_smoothing: float = 1e-3) -
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.exo(label_smoothing=0.5)(pair))
+      >>> loss = preference.exo(label_smoothing=0.5)
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       0.0
 
     Ji et al., "Towards Efficient Exact Optimization of Language Model Alignment", 2024, arXiv 2402.00856.
@@ -190,7 +199,9 @@ def nca(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.nca()(pair))  # 2 log 2
+      >>> loss = preference.nca()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # 2 log 2
       1.38629...
 
     Chen et al., "Noise Contrastive Alignment of Language Models with Explicit Rewards", 2024, arXiv 2402.05369.
@@ -208,7 +219,9 @@ def sppo_hard(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.sppo_hard()(pair))
+      >>> loss = preference.sppo_hard()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       50.0
 
     Wu et al., "Self-Play Preference Optimization for Language Model Alignment", 2024, arXiv 2405.00675.
@@ -226,7 +239,9 @@ def apo_zero(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.apo_zero()(pair))
+      >>> loss = preference.apo_zero()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       1.0
 
     D'Oosterlinck et al., "Anchored Preference Optimization and Contrastive Revisions", 2024, arXiv 2408.06266.
@@ -244,7 +259,9 @@ def apo_down(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.apo_down()(pair))
+      >>> loss = preference.apo_down()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       1.0
 
     D'Oosterlinck et al., "Anchored Preference Optimization and Contrastive Revisions", 2024, arXiv 2408.06266.
@@ -263,7 +280,9 @@ def discopop(*, beta: checks.ScalarOrSchedule = 0.1, tau: float = 0.05) -> LossT
       A chain reading log-probs and reference log-probs of both responses.
 
     Example:
-      >>> float(preference.discopop()(pair))  # (log 2 + 1) / 2
+      >>> loss = preference.discopop()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # (log 2 + 1) / 2
       0.84657...
 
     Lu et al., "Discovering Preference Optimization Algorithms with and for Large Language Models", 2024, arXiv 2406.08414.
@@ -282,7 +301,9 @@ def aot(*, beta: checks.ScalarOrSchedule = 0.1, label_smoothing: float = 0.0) ->
       A chain reading log-probs and reference log-probs of both responses, which couples the pairs of a batch.
 
     Example:
-      >>> float(preference.aot()(pair))  # log 2
+      >>> loss = preference.aot()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Melnyk et al., "Distributional Preference Alignment of LLMs via Optimal Transport", 2024, arXiv 2406.05882.
@@ -304,9 +325,9 @@ def kto(*, beta: checks.ScalarOrSchedule = 0.1, desirable: float = 1.0, undesira
       responses of a batch through the reference point.
 
     Example:
-      >>> zero = jnp.zeros(1)
-      >>> terms = preference.Terms(log_probs=zero, ref_log_probs=zero, labels=jnp.array([True]), kl_log_probs=zero)
-      >>> float(preference.kto()(terms.replace(ref_kl_log_probs=zero)))
+      >>> loss = preference.kto()
+      >>> responses = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(responses))
       0.5
 
     Ethayarajh et al., "KTO: Model Alignment as Prospect Theoretic Optimization", 2024, arXiv 2402.01306.
@@ -325,7 +346,9 @@ def paired_kto(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and reference log-probs of both responses, which couples the pairs of a batch.
 
     Example:
-      >>> float(preference.paired_kto()(pair))
+      >>> loss = preference.paired_kto()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       0.5
 
     Ethayarajh et al., "KTO: Model Alignment as Prospect Theoretic Optimization", 2024, arXiv 2402.01306.

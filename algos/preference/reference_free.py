@@ -1,11 +1,4 @@
-"""Named objectives on pairs without a reference: each is a chain of the room's transforms, and nothing else.
-
-The examples share one batch, two responses of one token each:
-
-    log_probs, one = jnp.array([-0.693147]), jnp.ones(1)
-    pair = preference.Terms(chosen_log_probs=log_probs, rejected_log_probs=log_probs, chosen_lengths=one,
-                            rejected_lengths=one)
-"""
+"""Named objectives on pairs without a reference: each is a chain of the room's transforms, and nothing else."""
 
 from __future__ import annotations
 
@@ -34,7 +27,9 @@ def simpo(
       A chain reading log-probs and lengths of both responses.
 
     Example:
-      >>> float(preference.simpo(gamma=0.0)(pair))  # log 2
+      >>> loss = preference.simpo(gamma=0.0)
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
       0.69314...
 
     Meng, Xia, Chen, "SimPO: Simple Preference Optimization with a Reference-Free Reward", 2024, arXiv 2405.14734.
@@ -54,8 +49,10 @@ def cpo(*, beta: checks.ScalarOrSchedule = 0.1, nll_coefficient: checks.ScalarOr
       A chain reading log-probs of both responses and `chosen_lengths`.
 
     Example:
-      >>> float(preference.cpo()(pair))  # 2 log 2
-      1.38629...
+      >>> loss = preference.cpo()
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))  # log 2
+      0.69314...
 
     Xu et al., "Contrastive Preference Optimization: Pushing the Boundaries of LLM Performance in Machine Translation",
     2024, arXiv 2401.08417.
@@ -75,7 +72,10 @@ def orpo(*, coefficient: checks.ScalarOrSchedule = 0.1) -> LossTransform:
       A chain reading log-probs and lengths of both responses; odds are those of the mean log-prob, see `log_odds_score`.
 
     Example:
-      >>> float(preference.orpo()(pair))  # 1.1 log 2
+      >>> loss = preference.orpo()
+      >>> same = {name: jnp.array([-0.693147]) for name in ("chosen_log_probs", "rejected_log_probs")}
+      >>> pair = preference.Terms(**same, chosen_lengths=jnp.ones(1), rejected_lengths=jnp.ones(1))
+      >>> float(loss(pair))  # 1.1 log 2
       0.76246...
 
     Hong, Lee, Thorne, "ORPO: Monolithic Preference Optimization without Reference Model", 2024, arXiv 2403.07691.
@@ -97,7 +97,9 @@ def redi(*, alpha: float = 0.8, chosen_coefficient: float = 1.0, negative_expone
       A chain reading log-probs and lengths of both responses. The loss is unbounded below: warm up and decay the rate.
 
     Example:
-      >>> float(preference.redi(alpha=1.0)(pair))
+      >>> loss = preference.redi(alpha=1.0)
+      >>> pair = preference.Terms(**dict.fromkeys(loss.requires, jnp.zeros(1)))
+      >>> float(loss(pair))
       0.0
 
     Xu et al., "Harnessing Negative Signals: Reinforcement Distillation from Teacher Data for LLM Reasoning", 2025,

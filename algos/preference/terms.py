@@ -116,9 +116,15 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
       ValueError: (when called) `terms.inputs` is no dict of `Sequences` with these names.
 
     Example:
-      >>> chosen, rejected = (preference.Sequences(x[:, :-1], x[:, 1:], m[:, 1:]) for x, m in (good, bad))
-      >>> terms = preference.Terms(inputs={"chosen": chosen, "rejected": rejected}, ...)
-      >>> gradient = algax.gradient(preference.dpo(), preference.forward(model.apply))
+      >>> texts, mask = {"chosen": jnp.array([[0, 1, 2]]), "rejected": jnp.array([[0, 3, 3]])}, jnp.ones((1, 2))
+      >>> inputs = {k: preference.Sequences(text[:, :-1], text[:, 1:], mask) for k, text in texts.items()}
+      >>> forward = preference.forward(lambda params, inputs: params[inputs])  # a table of bigrams
+      >>> terms, params = preference.Terms(inputs=inputs), jnp.zeros((4, 4))
+      >>> reference = forward(params, terms)
+      >>> terms = terms.replace(ref_chosen_log_probs=reference.chosen_log_probs)
+      >>> terms = terms.replace(ref_rejected_log_probs=reference.rejected_log_probs)
+      >>> tx = algax.gradient(preference.dpo(), forward)
+      >>> gradient, state = tx.update(None, tx.init(params), params, terms=terms)
     """
 
     def fill(params: Any, terms: Terms, key: Array | None = None) -> Terms:

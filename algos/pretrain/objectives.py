@@ -38,7 +38,8 @@ def next_token(reduction: str = "token_mean", *, max_length: int | None = None, 
 
     Example:
       >>> terms = pretrain.Terms(log_probs=jnp.log(jnp.array([[0.5, 0.25]])))
-      >>> pretrain.next_token()(terms)  # 1.5 log 2 = 1.039721
+      >>> float(pretrain.next_token()(terms))  # 1.5 log 2
+      1.03972...
     """
     checks.option("reduction", reduction, REDUCTIONS)
     checks.between("label_smoothing", label_smoothing, 0.0, 1.0, closed="low")

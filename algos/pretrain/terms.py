@@ -49,8 +49,11 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
       `(params, terms, key) -> terms` with `distribution` and `log_probs` filled in.
 
     Example:
+      >>> text = jnp.array([[3, 1, 2, 0]])
       >>> terms = pretrain.Terms(inputs=text[:, :-1], tokens=text[:, 1:])
-      >>> tx = optax.chain(algax.gradient(pretrain.next_token(), pretrain.forward(model.apply)), optax.adamw(3e-4))
+      >>> forward = pretrain.forward(lambda params, inputs: params[inputs])  # a table of bigrams
+      >>> tx = optax.chain(algax.gradient(pretrain.next_token(), forward), optax.adamw(3e-4))
+      >>> params = jnp.zeros((4, 4))
       >>> updates, state = tx.update(None, tx.init(params), params, terms=terms)
     """
 

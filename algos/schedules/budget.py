@@ -12,7 +12,7 @@ from ..core import checks
 from .pieces import phases
 
 
-def rex(peak: float, steps: int, end: float = 0.0, *, sharpness: float = 0.5, warmup: int = 0) -> optax.Schedule:
+def rex(peak: float, steps: int, end: float = 0.0, sharpness: float = 0.5, warmup: int = 0) -> optax.Schedule:
     """The reflected-exponential schedule: above the linear one all the way, and falling late.
 
     value = end + (peak - end) p(z), p(z) = (1 - z) / (1 - sharpness z), with z = clip(t / T, 0, 1) after the warmup, so

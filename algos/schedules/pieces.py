@@ -50,7 +50,8 @@ def decay(start: float, end: float, steps: int, shape: str = "linear", *, alpha:
     curve = _curve(start, end, steps, shape, alpha)
 
     def schedule(count: Any) -> Array:
-        return _as_float32(curve(_as_float32(jnp.clip(jnp.asarray(count), 0, steps))))
+        value = _as_float32(curve(_as_float32(jnp.clip(jnp.asarray(count), 0, steps))))
+        return jnp.clip(value, min(start, end), max(start, end))  # rounding must not make a rate negative
 
     return schedule
 
@@ -93,7 +94,8 @@ def phases(pieces: Sequence[tuple[int | None, optax.Schedule | float]]) -> optax
       ValueError: no piece is left, or a length is negative, or None before the last piece.
 
     Example:
-      >>> schedule = phases([(10, optax.linear_schedule(0.0, 1.0, 10)), (80, 1.0), (10, decay(1.0, 0.1, 10))])
+      >>> warmup = optax.linear_schedule(0.0, 1.0, 10)
+      >>> schedule = schedules.phases([(10, warmup), (80, 1.0), (10, schedules.decay(1.0, 0.1, 10))])
     """
     pieces = list(pieces)
     lengths = [_length(i, length, i == len(pieces) - 1) for i, (length, _) in enumerate(pieces)]
@@ -107,16 +109,18 @@ def phases(pieces: Sequence[tuple[int | None, optax.Schedule | float]]) -> optax
 
 def _length(index: int, length: int | None, last: bool) -> int | None:
     if length is not None:
-        return checks.integer(f"pieces[{index}] length", length, least=0)
+        if checks.integer("pieces", length) < 0:
+            raise ValueError(f"`pieces` must have lengths >= 0, got {length} in piece {index}")
+        return length
     if not last:
-        raise ValueError(f"`pieces[{index}]` length may be None for the last piece only")
+        raise ValueError(f"`pieces` may have length None for the last piece only, got it in piece {index}")
     return None
 
 
 def _bounded(schedule: optax.Schedule | float, length: int | None) -> optax.Schedule:
     """The schedule on counts clipped to 0..length: joined schedules are evaluated outside their phase too."""
     if not callable(schedule):
-        checks.real("pieces value", schedule)
+        checks.real("pieces", schedule)
         return optax.constant_schedule(schedule)
     return lambda count: _as_float32(schedule(jnp.clip(count, 0, length)))
 

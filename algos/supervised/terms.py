@@ -42,9 +42,10 @@ def forward(apply_fn: Callable[[Any, Any], Array]) -> Callable[[Any, Terms, Arra
       `(params, terms, key) -> terms` with `logits` filled in.
 
     Example:
-      >>> terms = supervised.Terms(inputs=images, labels=labels)
-      >>> gradient = algax.gradient(supervised.cross_entropy(), supervised.forward(model.apply))
-      >>> tx = optax.chain(gradient, optax.adam(1e-3))
+      >>> terms = supervised.Terms(inputs=jnp.ones((4, 2)), labels=jnp.array([0, 1, 2, 0]))
+      >>> forward = supervised.forward(lambda params, inputs: inputs @ params)
+      >>> tx = optax.chain(algax.gradient(supervised.cross_entropy(), forward), optax.adam(1e-3))
+      >>> params = jnp.zeros((2, 3))
       >>> updates, state = tx.update(None, tx.init(params), params, terms=terms)
     """
 

@@ -73,9 +73,12 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
       ValueError: (when called) `terms.inputs` is no dict of known entries, or an entry's tokens are missing.
 
     Example:
+      >>> forget, retain = jnp.array([[3, 1, 2]]), jnp.array([[0, 1, 1, 2]])
       >>> inputs = {"forget": forget[:, :-1], "retain": retain[:, :-1]}
       >>> terms = unlearn.Terms(inputs=inputs, forget_tokens=forget[:, 1:], retain_tokens=retain[:, 1:])
-      >>> gradient = algax.gradient(unlearn.gradient_difference(), unlearn.forward(model.apply))
+      >>> forward = unlearn.forward(lambda params, inputs: params[inputs])  # a table of bigrams
+      >>> tx = algax.gradient(unlearn.gradient_difference(), forward)
+      >>> gradient, state = tx.update(None, tx.init(jnp.zeros((4, 4))), jnp.zeros((4, 4)), terms=terms)
     """
 
     def fill(params: Any, terms: Terms, key: Array | None = None) -> Terms:

@@ -2,8 +2,10 @@
 
     algax run policy/grpo
 
-warms a small Transformer up on worked two-digit sums, then practises on other sums with GRPO and with REINFORCE, rewarded
-only by a checker that reads the sampled answers. Expect held-out accuracy to rise clearly above the warm start.
+warms a small Transformer up on 40 worked one-digit sums, then practises on the 80 sums that are not held out, with GRPO and
+with REINFORCE, rewarded only by a checker that reads the sampled answers. Expect accuracy to rise from about 0.4 at the warm
+start to about 0.6 within 120 steps with either: clearly above the start, but no difference between the two, so that the
+second claim comes out inconclusive.
 """
 
 from ml_collections import ConfigDict
@@ -51,7 +53,7 @@ def grpo() -> ConfigDict:
             "grpo": {"loss": {"name": "policy.grpo"}, "optimizer": adam},
             "reinforce": {"loss": {"name": "policy.reinforce"}, "optimizer": adam},
         },
-        seeds=6,
+        seeds=4,
         steps=120,
         evaluate_every=15,
         metric="accuracy",

@@ -30,7 +30,10 @@ def dpo() -> ConfigDict:
         steps=300,
         evaluate_every=20,
         metric="optimality",
-        expect=[{**claim, "against": "start", "least": 0.5}, {**claim, "against": "preferred_fine_tuning", "least": 0.1}],
+        expect=[
+            {**claim, "against": "start", "least": 0.5},
+            {**claim, "against": "preferred_fine_tuning", "least": 0.1},
+        ],
     )
 
 

@@ -2,8 +2,9 @@
 
     algax run schedules/rex
 
-trains a small MLP on scikit-learn's digits for 40 steps only, with REX, linear and cosine decay, 48 seeds each. Expect
-test accuracies near 95 % with REX about half a point above linear and a point and a half above cosine.
+trains a small MLP on scikit-learn's digits for 40 steps only, with REX, linear and cosine decay, 48 seeds each. Expect test
+accuracies near 95 %, REX half a point above cosine and one or two tenths above linear, which 48 seeds cannot tell from none:
+the claim against linear decay comes out inconclusive.
 """
 
 from ml_collections import ConfigDict, FieldReference
@@ -18,9 +19,9 @@ def rex() -> ConfigDict:
     """
     steps = FieldReference(40)
     schedules = {
-        "rex": {"name": "schedules.rex", "peak": 0.1, "steps": steps},
-        "linear": {"name": "optax.linear_schedule", "init_value": 0.1, "end_value": 0.0, "transition_steps": steps},
-        "cosine": {"name": "optax.cosine_decay_schedule", "init_value": 0.1, "decay_steps": steps},
+        "rex": {"name": "schedules.rex", "peak": 0.2, "steps": steps},
+        "linear": {"name": "optax.linear_schedule", "init_value": 0.2, "end_value": 0.0, "transition_steps": steps},
+        "cosine": {"name": "optax.cosine_decay_schedule", "init_value": 0.2, "decay_steps": steps},
     }
     arms = {
         name: {

@@ -3,7 +3,9 @@
     algax run unlearn/npo
 
 pre-trains a small byte Transformer on two modules of Python's library, then makes it forget one of them with NPO and with
-gradient ascent at the same rate. Expect both to forget, gradient ascent to destroy the text it should keep, NPO far less.
+gradient ascent at the same rate, neither with a retain term. Expect both to forget; gradient ascent goes on to diverge and
+takes the text it should keep along, while NPO levels off. What the model loses of the kept text at equal forgetting is
+alike: it is the divergence that NPO stops.
 """
 
 from ml_collections import ConfigDict

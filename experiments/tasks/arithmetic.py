@@ -43,8 +43,8 @@ def answer_logits(model: Any, params: Any, prompts: jax.Array, completions: jax.
     return model.apply(params, tokens)[:, prompts.shape[1] - 1 : -1]
 
 
-def warm_start(model, params, prompts, completions, key, steps: int, learning_rate: float, batch_size: int):
-    """Supervised steps on worked problems; returns the parameters."""
+def warm_start(model, params, prompts, completions, key, *, steps: int, learning_rate: float):
+    """Supervised steps on worked problems, 128 a step (Adam, cosine decay); returns the parameters."""
     tx = optax.adam(optax.cosine_decay_schedule(learning_rate, steps, alpha=0.1))
 
     def loss(params, indices):
@@ -54,7 +54,7 @@ def warm_start(model, params, prompts, completions, key, steps: int, learning_ra
 
     def step(carry, key):
         params, state = carry
-        indices = jax.random.randint(key, (batch_size,), 0, len(prompts))
+        indices = jax.random.randint(key, (128,), 0, len(prompts))
         updates, state = tx.update(jax.grad(loss)(params, indices), state)
         return (optax.apply_updates(params, updates), state), None
 
@@ -75,28 +75,31 @@ def arithmetic(
 ) -> Task:
     """Verified arithmetic for policy losses.
 
-    A seed splits all problems into labelled ones, whose answers warm the model up, held-out ones, which judge it, and the
-    rest, whose prompts the policy practises on without ever seeing an answer.
+    A seed holds some problems out and practises on the rest: the policy sees their prompts, and of its answers only whether
+    they are right. A few of the rest are labelled: their answers warm the model up before the first policy step.
 
     Args:
         model: a `models.Transformer` over the 15 tokens of `checker.VOCABULARY`.
         digits: of each operand, 1 or 2.
         operators: some of `+-*`.
-        labelled: problems with answers, used by the supervised steps only.
-        held_out: problems for the evaluation.
+        labelled: problems whose answers the supervised steps use.
+        held_out: problems kept from both kinds of step.
         warm_steps: supervised steps before the first policy step.
         warm_learning_rate: their peak rate (Adam, cosine decay).
         prompts_per_batch: problems a step.
         samples_per_prompt: completions a problem, one group.
 
     Returns:
-        a task with the metrics `accuracy` (held-out problems, sampled at temperature 1) and `greedy_accuracy`.
+        a task with the metrics `accuracy` and `greedy_accuracy` (at most 256 practised problems, sampled at temperature 1
+        and 0) and `held_out_accuracy` (temperature 1).
     """
     _check(model, digits, operators)
     prompts, answers = map(jnp.asarray, problems(digits, operators))
     length = answers.shape[1]
-    if labelled < 1 or held_out < 1 or labelled + held_out >= len(prompts):
-        raise ValueError(f"labelled + held_out must be below the {len(prompts)} problems; got {labelled} + {held_out}")
+    if labelled < 1 or held_out < 1 or labelled + held_out > len(prompts):
+        raise ValueError(
+            f"labelled + held_out must be at most the {len(prompts)} problems; got {labelled} + {held_out}"
+        )
     decoder = models.decoder(model)
 
     def sample(params, prompts, key, temperature):
@@ -110,8 +113,10 @@ def arithmetic(
         test, practice = order[:held_out], order[held_out:]
         worked = practice[:labelled]
         params = meta.unbox(model.init(model_key, prompts[:1]))
-        warm = (warm_steps, warm_learning_rate, 128)
-        params = warm_start(model, params, prompts[worked], answers[worked], warm_key, *warm)
+        worked_problems = prompts[worked], answers[worked]
+        params = warm_start(
+            model, params, *worked_problems, warm_key, steps=warm_steps, learning_rate=warm_learning_rate
+        )
         return params, {"practice": practice, "test": test, "reference": params}
 
     def batch(params, context, step, key):
@@ -164,4 +169,6 @@ def _check(model: Any, digits: int, operators: str) -> None:
     if not operators or set(operators) - set("+-*"):
         raise ValueError(f"operators must be some of '+-*'; got {operators!r}")
     if model.config.vocabulary_size < len(checker.VOCABULARY):
-        raise ValueError(f"vocabulary_size must be at least {len(checker.VOCABULARY)}; got {model.config.vocabulary_size}")
+        raise ValueError(
+            f"vocabulary_size must be at least {len(checker.VOCABULARY)}; got {model.config.vocabulary_size}"
+        )

@@ -25,7 +25,7 @@ def mean_of_means(terms):
 
 
 def ignores_the_mask(terms):
-    return terms.add_loss(jnp.sum(-terms.advantages * terms.log_probs) - jnp.sum(terms.log_probs))
+    return terms.add_loss(jnp.sum(terms.advantages * jnp.exp(terms.log_probs)) + jnp.sum(jnp.exp(terms.log_probs)))
 
 
 def reads_undeclared(terms):
@@ -61,8 +61,9 @@ def divides_by_an_empty_mask(terms):
     return terms.add_loss(terms.sum(-terms.log_probs) / terms.across_devices(jnp.sum(terms.mask, dtype=jnp.float32)))
 
 
-def unguarded_log(terms):
-    return terms.add_loss(terms.mean(jnp.log(-terms.log_probs)))
+def normalises_over_padding(terms):
+    weights = jax.nn.softmax(jax.lax.stop_gradient(terms.log_probs), axis=1)
+    return terms.add_loss(terms.sum(-weights * terms.log_probs))
 
 
 def narrows(terms):
@@ -104,7 +105,7 @@ WRONG = {
         ("devices",),
     ),
     "divides by an empty mask": (loss_of(divides_by_an_empty_mask, **PLAIN), ("masks",)),
-    "a logarithm that masked entries reach": (loss_of(unguarded_log, **PLAIN), ("masks",)),
+    "normalises over padding": (loss_of(normalises_over_padding, **PLAIN), ("masks",)),
     "reduces in 16 bits": (loss_of(narrows, **PLAIN), ("bfloat16",)),
     "stops every gradient": (loss_of(no_gradient, **PLAIN), ("gradient_flow",)),
     "a state that grows": (loss_of(growing_state, init=lambda: jnp.zeros([1]), **PLAIN), ("jit",)),

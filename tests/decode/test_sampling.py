@@ -111,7 +111,7 @@ def table_samples():
 
 
 def test_stop_mask_pad_and_lengths(table_samples):
-    assert isinstance(table_samples, decode.Samples)
+    assert isinstance(table_samples[1], decode.Samples)
     _, samples = table_samples
     for row, mask, log_probs, length in zip(*map(np.asarray, samples), strict=True):
         stops = np.flatnonzero(row == 2)

@@ -34,3 +34,11 @@ def test_unknown_experiments_and_numbers():
     config = configs.plain(configs.load("schedules/rex"))
     with pytest.raises(ValueError, match="config.seeds must be at least 1; got 0"):
         configs.check(config | {"seeds": 0})
+
+
+def test_an_override_of_one_arm_leaves_the_others():
+    config = configs.load("updates/orthogonal_gradient")
+    overrides.override(config, "arms.adamw.optimizer.0.learning_rate", "0.5")
+    arms = configs.plain(config)["arms"]
+    assert arms["adamw"]["optimizer"][0]["learning_rate"] == 0.5
+    assert arms["orthogonal_gradient"]["optimizer"][1]["learning_rate"] == 0.01

@@ -10,7 +10,8 @@ from algax.experiments import configs, overrides
 def config():
     steps = FieldReference(40)
     optimizer = [{"name": "optax.sgd", "learning_rate": {"rate": 0.1, "steps": steps}}]
-    return ConfigDict({"steps": steps, "seeds": 4, "text": "a", "on": True, "widths": [1, 2], "arms": {"a": {"optimizer": optimizer}}})
+    values = {"steps": steps, "seeds": 4, "text": "a", "on": True, "widths": [1, 2]}
+    return ConfigDict({**values, "arms": {"a": {"optimizer": optimizer}}})
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,12 @@ def config():
         ("on", "false", lambda c: c["on"], False),
         ("widths", "[3,4,5]", lambda c: c["widths"], [3, 4, 5]),
         ("widths.1", "7", lambda c: c["widths"], [1, 7]),
-        ("arms.a.optimizer.0.learning_rate.rate", "2", lambda c: c["arms"]["a"]["optimizer"][0]["learning_rate"]["rate"], 2.0),
+        (
+            "arms.a.optimizer.0.learning_rate.rate",
+            "2",
+            lambda c: c["arms"]["a"]["optimizer"][0]["learning_rate"]["rate"],
+            2.0,
+        ),
         ("steps", "20", lambda c: c["arms"]["a"]["optimizer"][0]["learning_rate"]["steps"], 20),
         ("arms.a.optimizer.0.learning_rate.steps", "20", lambda c: c["steps"], 20),
     ],

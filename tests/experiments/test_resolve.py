@@ -38,7 +38,8 @@ def test_specs_nest():
 
 
 def test_a_list_of_losses_is_a_chain():
-    loss = resolve.loss([{"name": "policy.reward_advantage"}, {"name": "policy.policy_gradient"}, {"name": "policy.token_mean"}])
+    names = ("policy.reward_advantage", "policy.policy_gradient", "policy.token_mean")
+    loss = resolve.loss([{"name": name} for name in names])
     assert len(loss.transforms) == 3 and "loss" in loss.writes
 
 
@@ -48,7 +49,10 @@ def test_a_list_of_losses_is_a_chain():
         ({"loss": {"name": "policy.grpo"}}, "needs 'optimizer'"),
         ({"loss": {"name": "policy.grpo"}, "optimizer": {"name": "optax.adam"}}, "must be a list"),
         ({"loss": {"name": "policy.grpo"}, "optimiser": []}, "did you mean 'optimizer'"),
-        ({"loss": [{"name": "policy.token_ratio"}], "optimizer": [{"name": "optax.sgd", "learning_rate": 1.0}]}, "loss"),
+        (
+            {"loss": [{"name": "policy.token_ratio"}], "optimizer": [{"name": "optax.sgd", "learning_rate": 1.0}]},
+            "loss",
+        ),
     ],
 )
 def test_wrong_arms(spec, message):

@@ -60,9 +60,8 @@ def test_direction_and_start():
     lower = {**CLAIM, "direction": "lower", "against": "start"}
     judged = verdict.judge(lower, rows([1.0, 1.1], [9.0, 9.0], start=3.0), ["a", "b"])
     assert judged["effect"] == pytest.approx(1.95)
-    assert verdict.judge({**lower, "direction": "higher"}, rows([1.0, 1.1], [9.0, 9.0], 3.0), ["a", "b"])["verdict"] == (
-        verdict.NOT_REPRODUCED
-    )
+    judged = verdict.judge({**lower, "direction": "higher"}, rows([1.0, 1.1], [9.0, 9.0], start=3.0), ["a", "b"])
+    assert judged["verdict"] == verdict.NOT_REPRODUCED
 
 
 def test_overall():

@@ -42,9 +42,9 @@ EXAMPLES = {
         ),
     ),
     "sampled": ScheduleExample(
-        {"schedule": optax.linear_schedule(1.0, 0.0, 20), "every": 5},
+        {"schedule": optax.linear_schedule(1.0, 0.5, 20), "every": 5},
         first=1.0,
-        last=0.0,
+        last=0.5,
         last_step=20,
         monotone="decreasing",
         bad=({"schedule": 1.0, "every": 5}, {"schedule": optax.constant_schedule(1.0), "every": 0}),

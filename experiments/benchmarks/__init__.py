@@ -1,0 +1,1 @@
+"""Benchmarks: ratios measured in one process, interleaved, as minima; `make bench` prints one table."""

@@ -1,0 +1,76 @@
+"""`FactoredLogits` against dense logits through `log_softmax`: memory, time, and the slope of memory per token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import algax
+from algax.experiments.benchmarks.measure import Row, compile_all, fastest, mebibytes, milliseconds, require_equal, temp_bytes
+
+CHUNKS = 16
+
+
+def clipped_loss(log_probs, old_log_probs, advantages):
+    """A clipped policy loss of log-probs, the usual reason to want them."""
+    ratios = jnp.exp(log_probs - old_log_probs)
+    return -jnp.mean(jnp.minimum(ratios * advantages, jnp.clip(ratios, 0.8, 1.2) * advantages))
+
+
+def functions(tokens_per_chunk: int) -> dict[str, Callable]:
+    """Loss and gradient in both ways."""
+
+    def factored(hidden, kernel, tokens, old_log_probs, advantages):
+        log_probs = algax.FactoredLogits(hidden, kernel, chunk_size=tokens_per_chunk).log_probs(tokens)
+        return clipped_loss(log_probs, old_log_probs, advantages)
+
+    def dense(hidden, kernel, tokens, old_log_probs, advantages):
+        log_probs = jnp.take_along_axis(jax.nn.log_softmax(hidden @ kernel), tokens[:, None], axis=1)[:, 0]
+        return clipped_loss(log_probs, old_log_probs, advantages)
+
+    return {name: jax.value_and_grad(fn, argnums=(0, 1)) for name, fn in (("factored", factored), ("dense", dense))}
+
+
+def arguments(positions: int, hidden_size: int, vocabulary_size: int):
+    """Hidden states, head, tokens, old log-probs and advantages."""
+    rng = np.random.default_rng(0)
+    hidden = jnp.asarray(rng.normal(size=(positions, hidden_size)), jnp.float32)
+    kernel = jnp.asarray(rng.normal(size=(hidden_size, vocabulary_size)) / np.sqrt(hidden_size), jnp.float32)
+    tokens = jnp.asarray(rng.integers(0, vocabulary_size, positions))
+    normal = (jnp.asarray(rng.normal(size=positions), jnp.float32) for _ in range(2))
+    return hidden, kernel, tokens, *(x - 10.0 * i for i, x in zip((1, 0), normal, strict=True))
+
+
+def rows(sizes=((2048, 256, 32000), (4096, 512, 32000)), rounds: int = 7) -> list[Row]:
+    """Memory and time at each size, and memory per additional token."""
+    table = []
+    for size in sizes:
+        inputs = arguments(*size)
+        programs = compile_all(functions(size[0] // CHUNKS), inputs)
+        require_equal(programs["factored"](*inputs), programs["dense"](*inputs))
+        seconds = fastest(programs, inputs, rounds)
+        memory = {name: temp_bytes(program) for name, program in programs.items()}
+        name, shape = f"FactoredLogits, {CHUNKS} chunks / dense log_softmax", " x ".join(map(str, size))
+        table += [
+            Row(name, shape, "temp memory", mebibytes(memory["factored"]), mebibytes(memory["dense"]),
+                memory["dense"] / memory["factored"], ">= 15"),
+            Row(name, shape, "time", milliseconds(seconds["factored"]), milliseconds(seconds["dense"]),
+                seconds["dense"] / seconds["factored"], ">= 1"),
+        ]  # fmt: skip
+    return [*table, slope(*sizes[0])]
+
+
+def slope(positions: int, hidden_size: int, vocabulary_size: int) -> Row:
+    """Temp bytes per additional token at a fixed chunk size."""
+    memory = {}
+    for count in (positions, 2 * positions):
+        shapes = jax.eval_shape(lambda count=count: arguments(count, hidden_size, vocabulary_size))
+        compiled = compile_all(functions(positions // CHUNKS), shapes)
+        memory[count] = {name: temp_bytes(program) for name, program in compiled.items()}
+    ours, other = ((memory[2 * positions][name] - memory[positions][name]) / positions for name in ("factored", "dense"))
+    size = f"{positions} to {2 * positions} x {hidden_size} x {vocabulary_size}"
+    ratio = other / max(ours, 1.0)
+    return Row("FactoredLogits / dense log_softmax", size, "temp memory a token", f"{ours:.0f} B", f"{other:.0f} B", ratio, "")
