@@ -39,22 +39,6 @@ def changes(config: Mapping) -> str:
     return f" ({kind}: {listed}{', …' if len(names) > 4 else ''})"
 
 
-def _effect(claim: Mapping) -> str:
-    """One claim's effect in a cell."""
-    low, high = map(_number, claim["interval"])
-    value, other, effect = (_number(claim[name]) for name in ("value", "against_value", "effect"))
-    against = "its start" if claim["against"] == verdict.START else claim["against"]
-    return (
-        f"{claim['metric']} of {claim['arm']} {value}, of {against} {other}: {claim['direction']} by {effect} "
-        f"({low} to {high}; least {claim['least']:.3g})"
-    )
-
-
-def _number(value: float | None) -> str:
-    """Three digits, or `n/a` for what is not finite."""
-    return "n/a" if value is None else f"{value:.3g}"
-
-
 def row(name: str, folder: pathlib.Path) -> tuple[str, ...]:
     """The cells of one experiment, from its run's folder."""
     default = configs.plain(configs.load(name))
@@ -66,7 +50,7 @@ def row(name: str, folder: pathlib.Path) -> tuple[str, ...]:
         state = f"partial: step {max(steps)} of {config['steps']}" if steps else "not run"
         return (*cells, "", state, "")
     state = judged["verdict"] + changes(config)
-    return (*cells, "<br>".join(map(_effect, judged["claims"])), state, f"{judged['seconds']:.0f}")
+    return (*cells, "<br>".join(map(verdict.sentence, judged["claims"])), state, f"{judged['seconds']:.0f}")
 
 
 def table(workdir: pathlib.Path) -> str:

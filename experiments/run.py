@@ -1,6 +1,7 @@
 """The command line: `algax run | list | show | report`."""
 
 import argparse
+import inspect
 import pathlib
 import sys
 import traceback
@@ -48,7 +49,7 @@ def run_experiment(experiment: str, workdir: pathlib.Path | None, changes: Seque
         print(f"resumed at step {result.resumed_from} of {config['steps']}")
     print(f"{experiment}: {config['claim']} ({config['paper']})")
     for claim in judged["claims"]:
-        print(f"  {verdict.sentence(claim)}")
+        print(f"  {verdict.sentence(claim)}: {claim['verdict']}")
     print(f"verdict: {judged['verdict']} ({judged['seeds']} seeds, {judged['steps']} steps, {judged['seconds']} s)")
     print(f"plot:    {workdir / 'plot.png'}\nverdict: {workdir / 'verdict.json'}\nmetrics: {workdir / 'metrics.jsonl'}")
 
@@ -67,7 +68,7 @@ def show_experiment(experiment: str) -> None:
     """Prints what an experiment compares, how to run it and what to expect."""
     config = configs.plain(configs.load(experiment))
     room, variant = experiment.split("/")
-    print(configs.module(room).VARIANTS[variant].__doc__ + "\n")
+    print(f"{inspect.getdoc(configs.module(room).VARIANTS[variant])}\n")
     print(f"paper:  {config['paper']}\nclaim:  {config['claim']}\ntask:   {config['task']}\nmodel:  {config['model']}")
     for arm, spec in config["arms"].items():
         print(f"\narm {arm}\n{algax.describe(resolve.loss(spec['loss']))}")

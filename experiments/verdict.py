@@ -104,12 +104,19 @@ def overall(verdicts: Sequence[str]) -> str:
     return REPRODUCED if verdicts and set(verdicts) == {REPRODUCED} else INCONCLUSIVE
 
 
+def number(value: float | None) -> str:
+    """Three digits; 0 for rounding errors, `n/a` for what is not finite."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    return "0" if abs(value) < 1e-6 else f"{value:.3g}"
+
+
 def sentence(claim: Mapping[str, Any]) -> str:
-    """A claim and its outcome in one line."""
+    """A judged claim's figures in one line, without the verdict."""
     against = "its start" if claim["against"] == START else claim["against"]
-    low, high = claim["interval"]
+    value, other, effect = (number(claim[name]) for name in ("value", "against_value", "effect"))
+    low, high = map(number, claim["interval"])
     return (
-        f"{claim['arm']} {claim['metric']} {claim['value']:.4g}, {against} {claim['against_value']:.4g}: "
-        f"{claim['direction']} by {claim['effect']:.4g} (95 % interval {low:.4g} to {high:.4g}, "
-        f"least {claim['least']:.4g}): {claim['verdict']}"
+        f"{claim['metric']} of {claim['arm']} {value}, of {against} {other}: {claim['direction']} by {effect} "
+        f"({low} to {high}; least {number(claim['least'])})"
     )

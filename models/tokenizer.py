@@ -1,12 +1,12 @@
 """Tokenizers of Hugging Face checkpoints."""
 
-import json
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
+
+from .huggingface.files import optional_import, read_json
 
 
 class Tokenizer:
@@ -27,10 +27,7 @@ class Tokenizer:
     """
 
     def __init__(self, directory: str | os.PathLike):
-        try:
-            import tokenizers
-        except ModuleNotFoundError as error:
-            raise ImportError("Tokenizer needs the package tokenizers: pip install 'algax[hf]'") from error
+        tokenizers = optional_import("tokenizers")
         path = pathlib.Path(directory) / "tokenizer.json"
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
@@ -109,11 +106,6 @@ class Tokenizer:
 
 def _special_tokens(path: pathlib.Path) -> dict[str, str]:
     """The special tokens that the file names, each as a text or as a table with the text as `content`."""
-    if not path.is_file():
-        return {}
-    try:
-        entries: Any = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
+    entries = read_json(path) if path.is_file() else {}
     names = {name: entries.get(name) for name in ("bos_token", "eos_token", "pad_token")}
     return {name: value["content"] if isinstance(value, dict) else value for name, value in names.items() if value}

@@ -182,6 +182,11 @@ class FactoredLogits:
 Distribution = Logits | FactoredLogits
 
 
+def as_distribution(output: Any) -> Distribution:
+    """A model's output as a distribution: logits `[..., V]` are wrapped, `Logits` and `FactoredLogits` are left alone."""
+    return output if _is_distribution(output) else Logits(output)
+
+
 def _is_distribution(value: Any) -> bool:
     return isinstance(value, Logits | FactoredLogits)
 

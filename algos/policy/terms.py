@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from .. import core
-from ..core.distribution import FactoredLogits, Logits
+from ..core.distribution import FactoredLogits, Logits, as_distribution
 from ..core.terms import data, derived, differentiated, distribution, mask
 
 Array = jax.Array
@@ -90,7 +90,7 @@ def forward(
         if terms.tokens is None:
             raise ValueError("policy.forward needs `tokens`, which is None: set it in policy.Terms")
         output = apply_fn(params, terms.inputs)
-        predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
+        predicted = as_distribution(output)
         where = None if terms.mask is None else jnp.asarray(terms.mask, bool)
         values = terms.values if value_fn is None else value_fn(params, terms.inputs)
         return terms.replace(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from .. import core
-from ..core.distribution import FactoredLogits, Logits
+from ..core.distribution import as_distribution
 from ..core.terms import data, derived, differentiated
 from ..core.terms import mask as mask_field
 
@@ -132,7 +132,7 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
         changes = {}
         for name, sequences in _entries(terms.inputs).items():
             output = apply_fn(params, sequences.inputs)
-            predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
+            predicted = as_distribution(output)
             where = sequences.mask.astype(bool)
             log_probs = predicted.log_probs(jnp.where(where, sequences.tokens, 0), where)
             changes[FIELDS[name]] = jnp.sum(log_probs, axis=1)

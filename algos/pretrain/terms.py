@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from .. import core
-from ..core.distribution import FactoredLogits, Logits
+from ..core.distribution import FactoredLogits, Logits, as_distribution
 from ..core.terms import data, differentiated, distribution, mask
 
 Array = jax.Array
@@ -62,7 +62,7 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
         if terms.tokens is None:
             raise ValueError("pretrain.forward needs `tokens`, which is None: set it in pretrain.Terms")
         output = apply_fn(params, terms.inputs)
-        predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
+        predicted = as_distribution(output)
         where = None if terms.mask is None else terms.mask.astype(bool)
         tokens = terms.tokens if where is None else jnp.where(where, terms.tokens, 0)
         return terms.replace(distribution=predicted, log_probs=predicted.log_probs(tokens, where))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from .. import core
-from ..core.distribution import FactoredLogits, Logits
+from ..core.distribution import FactoredLogits, Logits, as_distribution
 from ..core.terms import data, differentiated, distribution, mask
 
 Array = jax.Array
@@ -89,7 +89,7 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
             if tokens is None:
                 raise ValueError(f"unlearn.forward needs `{kind}_tokens`, which is None: set it in unlearn.Terms")
             output = apply_fn(params, terms.inputs[kind])
-            predicted = output if isinstance(output, Logits | FactoredLogits) else Logits(output)
+            predicted = as_distribution(output)
             if where is not None:
                 where = where.astype(bool)
                 tokens = jnp.where(where, tokens, 0)

@@ -13,7 +13,8 @@ import algax
 def oracle(logits, tokens):
     """log p(token) and entropy in float64."""
     logits = np.asarray(logits, np.float64)
-    log_probs = logits - np.log(np.exp(logits - logits.max(-1, keepdims=True)).sum(-1, keepdims=True)) - logits.max(-1, keepdims=True)
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_probs = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
     entropies = -(np.exp(log_probs) * log_probs).sum(-1)
     return np.take_along_axis(log_probs, np.asarray(tokens)[..., None], -1)[..., 0], entropies
 

@@ -85,3 +85,9 @@ def test_overall():
 def test_wrong_claims(change, message):
     with pytest.raises(ValueError, match=message):
         verdict.judge({**CLAIM, **change}, rows([1.0], [1.0]), ["a", "b"])
+
+
+def test_a_single_seed_has_no_interval():
+    judged = verdict.judge(CLAIM, rows([1.5], [1.0]), ["a", "b"])
+    assert judged["verdict"] == verdict.INCONCLUSIVE
+    assert verdict.sentence(judged) == "m of a 1.5, of b 1: higher by 0.5 (n/a to n/a; least 0.1)"

@@ -31,12 +31,29 @@ SIZES = dict(vocabulary_size=5, hidden_size=12, num_layers=1, num_heads=4, max_l
         (dict(activation="step"), ValueError, "activation.*step"),
         (dict(bias="some"), ValueError, "bias.*some"),
         (dict(dtype=jnp.int32), TypeError, "dtype.*floating.*int32"),
+        (dict(rope_scaling=8.0), TypeError, "rope_scaling.*RopeScaling.*8.0"),
         (dict(param_dtype=jnp.int8), TypeError, "param_dtype.*floating.*int8"),
     ],
 )
 def test_bad_values_are_named(change, error, message):
     with pytest.raises(error, match=message):
         models.TransformerConfig(**{**SIZES, "head_size": 4, **change})
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (dict(factor=0.5), ValueError, "factor.*at least 1.*0.5"),
+        (dict(low_frequency_factor=0.0), ValueError, "low_frequency_factor.*above 0.*0.0"),
+        (dict(high_frequency_factor=1.0), ValueError, "low_frequency_factor.*below.*1.0 and 1.0"),
+        (dict(original_max_length=8.5), TypeError, "original_max_length.*8.5"),
+    ],
+)
+def test_bad_rope_scaling_is_named(change, error, message):
+    with pytest.raises(error, match=message):
+        models.RopeScaling(
+            **{**dict(factor=8.0, low_frequency_factor=1.0, high_frequency_factor=4.0, original_max_length=8), **change}
+        )
 
 
 def test_config_is_hashable_and_fills_in_sizes():

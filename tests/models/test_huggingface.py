@@ -9,6 +9,7 @@ import json
 import pathlib
 import shutil
 
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -66,6 +67,10 @@ def named(params):
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
 
 
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_equal_the_reference_implementation(name):
     """Rows of 7, 5 and 2 tokens, padded on the left."""
@@ -78,7 +83,7 @@ def test_logits_equal_the_reference_implementation(name):
     np.testing.assert_allclose(np.asarray(logits)[mask], expected["logits"][mask], rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["gpt2", "llama3", "qwen3"])
+@pytest.mark.parametrize("name", ["gpt2", "qwen3"])
 def test_cached_logits_equal_the_reference_implementation(name):
     """The left-padded prompt of four tokens at once, then a token a step."""
     _, module, params, expected = load(name)
@@ -137,7 +142,9 @@ def test_shards_and_index_are_whole(tmp_path):
     models.save_pretrained(tmp_path, config, params, max_shard_size=4096)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
     shards = sorted(tmp_path.glob("*.safetensors"))
-    assert [path.name for path in shards] == [f"model-{n:05}-of-{len(shards):05}.safetensors" for n in range(1, len(shards) + 1)]
+    assert [path.name for path in shards] == [
+        f"model-{n:05}-of-{len(shards):05}.safetensors" for n in range(1, len(shards) + 1)
+    ]
     total = 0
     for path in shards:
         held = safetensors.numpy.load_file(path)
@@ -165,12 +172,14 @@ def test_initialised_parameters_can_be_saved(tmp_path):
         activation="relu",
         norm_epsilon=1e-5,
     )
-    params = jax.jit(models.Transformer(config).init)(jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
-    models.save_pretrained(tmp_path, config, params)
+    rng = np.random.default_rng(0)
+    boxed = jax.eval_shape(models.Transformer(config).init, jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
+    boxed = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), leaf.dtype), boxed)
+    models.save_pretrained(tmp_path, config, boxed)
     loaded_config, loaded = models.load_pretrained(tmp_path)
     assert loaded_config == dataclasses.replace(config, mlp_size=32)
     assert "head_kernel" in loaded["params"]
-    jax.tree.map(np.testing.assert_array_equal, loaded, jax.tree.map(lambda leaf: leaf, __import__("flax").core.unbox(params)))
+    assert_same_bits(named(loaded), named(flax.core.meta.unbox(boxed)))
 
 
 def test_template_gives_what_the_config_does_not_say(tmp_path):
@@ -193,12 +202,12 @@ def test_replaces_a_checkpoint_only_when_told(tmp_path):
     models.save_pretrained(tmp_path, config, params, max_shard_size=3000)
     (tmp_path / "tokenizer.json").write_text("kept")
     (tmp_path / "model_average.safetensors").write_bytes(b"kept")
-    before = tensors_bytes(tmp_path)
+    before = contents(tmp_path)
     with pytest.raises(ValueError, match="overwrite=True"):
         models.save_pretrained(tmp_path, config, params)
     with pytest.raises(ValueError, match="llama checkpoint.*qwen2"):
         models.save_pretrained(tmp_path, *load("qwen2")[::2], overwrite=True)
-    assert tensors_bytes(tmp_path) == before
+    assert contents(tmp_path) == before
     doubled = jax.tree.map(lambda leaf: leaf + leaf, params)
     models.save_pretrained(tmp_path, config, doubled, overwrite=True)
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -210,14 +219,10 @@ def test_replaces_a_checkpoint_only_when_told(tmp_path):
     assert_same_bits(named(models.load_pretrained(tmp_path)[1]), named(doubled))
 
 
-def tensors_bytes(directory):
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
-
-
 def test_an_error_while_writing_leaves_the_directory_as_it_was(tmp_path, monkeypatch):
     config, _, params, _ = load("llama")
     models.save_pretrained(tmp_path, config, params)
-    before = tensors_bytes(tmp_path)
+    before = contents(tmp_path)
     save_file, calls = safetensors.numpy.save_file, []
 
     def full_disk(*arguments, **options):
@@ -229,4 +234,4 @@ def test_an_error_while_writing_leaves_the_directory_as_it_was(tmp_path, monkeyp
     monkeypatch.setattr(safetensors.numpy, "save_file", full_disk)
     with pytest.raises(OSError, match="No space"):
         models.save_pretrained(tmp_path, config, params, max_shard_size=3000, overwrite=True)
-    assert len(calls) == 2 and tensors_bytes(tmp_path) == before
+    assert len(calls) == 2 and contents(tmp_path) == before
