@@ -16,9 +16,10 @@ def packages():
     return names
 
 
-EXPERIMENTS = ["matplotlib>=3.8", "tqdm>=4.66", "scikit-learn>=1.4", "tensorboardX>=2.6"]
+EXPERIMENTS = ["matplotlib>=3.8", "scikit-learn>=1.4", "scipy>=1.11", "tensorboardX>=2.6", "tqdm>=4.66"]
 HUGGING_FACE = ["safetensors>=0.4", "tokenizers>=0.19"]
-DEVELOPMENT = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.10", "build>=1.2"]
+NOTEBOOKS = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
+CHECKS = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.10"]
 
 setuptools.setup(
     name="algax",
@@ -30,7 +31,11 @@ setuptools.setup(
     python_requires=">=3.11",
     package_dir=FOLDERS,
     packages=packages(),
-    package_data={"algax": ["py.typed", "catalogue.toml"], "algax.models": ["py.typed"], "algax.experiments": ["py.typed"]},
+    package_data={
+        "algax": ["py.typed", "catalogue.toml"],
+        "algax.models": ["py.typed"],
+        "algax.experiments": ["py.typed"],
+    },
     install_requires=[
         "jax>=0.10",
         "flax>=0.12.8",
@@ -44,7 +49,7 @@ setuptools.setup(
     extras_require={
         "experiments": EXPERIMENTS,
         "hf": HUGGING_FACE,
-        "dev": EXPERIMENTS + HUGGING_FACE + DEVELOPMENT,
+        "dev": EXPERIMENTS + HUGGING_FACE + NOTEBOOKS + CHECKS,
     },
     entry_points={"console_scripts": ["algax=algax.experiments.run:main"]},
 )
