@@ -111,6 +111,10 @@ def merge(params: Any, adapters: Adapters) -> tuple[Any, dict[str, jax.Array]]:
     Subtracting `alpha / r * a @ b` again would not give the same floating-point numbers, so the kernels that were changed
     are returned too, which is what makes `unmerge` exact.
 
+    Args:
+        params: the parameters, as in `apply`.
+        adapters: what `init` returned, trained.
+
     Returns:
         What `apply` returns, and the kernels before the change, by path.
 
@@ -128,6 +132,9 @@ def unmerge(params: Any, originals: Mapping[str, jax.Array]) -> Any:
     Args:
         params: merged parameters.
         originals: the kernels that `merge` returned with them.
+
+    Returns:
+        The parameters before `merge`.
 
     Raises:
         ValueError: `originals` have a path that `params` lack.

@@ -10,9 +10,14 @@ import platform
 import jax
 
 from algax.experiments import files
-from algax.experiments.benchmarks import composition, factored_logits, seeds
+from algax.experiments.benchmarks import composition, factored_logits, sampling, seeds
 
-BENCHMARKS = {"composition": composition.rows, "factored_logits": factored_logits.rows, "seeds": seeds.rows}
+BENCHMARKS = {
+    "composition": composition.rows,
+    "factored_logits": factored_logits.rows,
+    "sampling": sampling.rows,
+    "seeds": seeds.rows,
+}
 
 
 def machine() -> str:

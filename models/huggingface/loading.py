@@ -29,9 +29,9 @@ def load_pretrained(
 ) -> tuple[TransformerConfig, Any]:
     """Loads a Llama, Qwen2, Qwen3 or GPT-2 checkpoint: `config.json` with `model.safetensors` or its shards and index.
 
-    Shapes are checked from the files' headers, then tensors are read one by one, so that the host holds one tensor besides
-    what is already on the devices. Llama-3 rotary scaling is supported; sliding windows, other rotary scalings, quantised
-    weights and heads other than the language model's are not. Dropout rates are ignored.
+    Shapes are checked from the files' headers; then tensors are read and placed one by one. Llama-3 rotary scaling is
+    supported; sliding windows, other rotary scalings, quantised weights and heads other than the language model's are not.
+    Dropout rates are ignored.
 
     Args:
         directory: holds the checkpoint.

@@ -56,7 +56,7 @@ def save_pretrained(
             `config.json` that `config` does not determine (token ids, initial ranges, …) and its tokenizer and generation
             files are taken over; None takes over nothing.
         max_shard_size: most bytes of tensors in a file; above it there are several files and an index. A tensor that is
-            larger gets its own file. The host holds one file's tensors at a time.
+            larger gets its own file. Tensors are put together file by file.
         overwrite: whether a checkpoint of the same model type may be replaced.
 
     Raises:

@@ -180,16 +180,23 @@ def check_jit(subject: Subject) -> None:
     if subject.compiled._cache_size() != 1:
         raise ContractError("a second call with the same shapes recompiled")
 
+    state = gradient(subject.loss, subject.forward).init(subject.params)
+    require_same_types("the state", subject.expected[2], state)
+    require_stable_under_scan(subject, state)
+
+
+def require_stable_under_scan(subject: Subject, state: Any) -> None:
+    """Raises unless a scan can carry the state; tracing tells."""
     tx = gradient(subject.loss, subject.forward)
 
-    def one(state, terms):
-        _, new_state = tx.update(None, state, subject.params, terms=terms, key=jax.random.key(7))
-        require_same_types("the state", new_state, state)
-        return new_state, new_state.metrics["loss"]
+    def one(state, _):
+        grad, state = tx.update(None, state, subject.params, terms=subject.terms(), key=jax.random.key(7))
+        return state, grad
 
-    batches = jax.tree.map(lambda *x: jnp.stack(x), subject.terms(0), subject.terms(1))
-    _, losses = jax.lax.scan(one, tx.init(subject.params), batches)
-    _close("the first step of a scan: the loss", losses[0], subject.expected[1])
+    try:
+        jax.eval_shape(lambda state: jax.lax.scan(one, state, None, length=2), state)
+    except TypeError as error:
+        raise ContractError(f"a scan cannot carry the state: {error}") from error
 
 
 def check_vmap(subject: Subject) -> None:
