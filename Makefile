@@ -10,7 +10,7 @@ WORKERS ?= 2
 demo: $(INSTALLED)
 	$(BIN)/algax run policy/grpo
 	$(BIN)/algax run schedules/rex
-	$(BIN)/algax report
+	$(BIN)/algax report --output runs/RESULTS.md
 
 test: $(INSTALLED) lint
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist worksteal
