@@ -1,8 +1,9 @@
 """Every benchmark runs at a tiny size and refuses to compare programs that compute different things."""
 
+import functools
 import importlib
 import pkgutil
-import time
+import types
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,8 +24,9 @@ TINY = {
 
 
 def test_every_module_with_rows_is_registered():
-    modules = [importlib.import_module(module.name) for module in pkgutil.iter_modules(benchmarks.__path__, "algax.experiments.benchmarks.")]
-    rows = {module.__name__.rpartition(".")[2]: module.rows for module in modules if hasattr(module, "rows")}
+    names = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]
+    modules = {name: importlib.import_module(f"{benchmarks.__name__}.{name}") for name in names}
+    rows = {name: module.rows for name, module in modules.items() if hasattr(module, "rows")}
     assert rows == command.BENCHMARKS and set(rows) == set(TINY)
 
 
@@ -74,9 +76,15 @@ def test_require_equal_is_relative_to_the_largest_entry():
 
 
 def test_fastest_takes_turns_and_leaves_the_first_round_out(monkeypatch):
-    calls, clock = [], iter([0.0, 1.0, 0.0, 1.0, 0.0, 5.0, 0.0, 7.0, 0.0, 4.0, 0.0, 8.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    programs = {name: lambda value, name=name: calls.append((name, value)) for name in ("a", "b")}
+    now, calls = [0.0], []
+    durations = {"a": iter([1.0, 5.0, 4.0]), "b": iter([1.0, 7.0, 8.0])}
+
+    def program(name, value):
+        now[0] += next(durations[name])
+        calls.append((name, value))
+
+    monkeypatch.setattr(measure, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    programs = {name: functools.partial(program, name) for name in durations}
     assert measure.fastest(programs, (3,), rounds=2) == {"a": 4.0, "b": 7.0}
     assert calls == [("a", 3), ("b", 3)] * 3
 
