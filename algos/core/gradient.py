@@ -57,9 +57,13 @@ def gradient(
       ValueError: the loss is never written, or couples rows of the batch that `microbatches` would separate.
 
     Example:
-      >>> tx = optax.chain(gradient(policy.grpo(), policy.forward(apply)), optax.adamw(1e-4))
-      >>> state = tx.init(params)
-      >>> updates, state = tx.update(None, state, params, terms=terms)
+      >>> forward = policy.forward(lambda params, inputs: params[inputs])  # one logit table as the model
+      >>> tx = optax.chain(algax.gradient(policy.reinforce(), forward), optax.sgd(0.1))
+      >>> terms = policy.Terms(inputs=jnp.array([[0]]), tokens=jnp.array([[1]]), rewards=jnp.array([1.0]))
+      >>> params = jnp.zeros([1, 2])
+      >>> updates, state = tx.update(None, tx.init(params), params, terms=terms)
+      >>> print(optax.apply_updates(params, updates))
+      [[-0.05  0.05]]
     """
     _check_arguments(loss, forward, microbatches)
 
