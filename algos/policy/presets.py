@@ -108,8 +108,8 @@ def grpo(
       >>> terms = policy.Terms(
       ...     log_probs=zeros, old_log_probs=zeros, rewards=jnp.array([1.0, 0.0, 0.0]), group_ids=jnp.array([7, 7, 7]))
       >>> gradient = jax.grad(lambda x: policy.grpo(kl_coefficient=0.0)(terms.replace(log_probs=x)))(zeros)
-      >>> print(gradient[:, 0].round(3))
-      [-0.385  0.192  0.192]
+      >>> [round(float(x), 3) for x in gradient[:, 0]]
+      [-0.385, 0.192, 0.192]
 
     Shao et al., "DeepSeekMath: Pushing the Limits of Mathematical Reasoning in Open Language Models", 2024, arXiv 2402.03300.
     Common libraries reduce with `token_mean` and leave the KL out.
