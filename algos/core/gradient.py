@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -223,21 +222,6 @@ def _accumulate(part, terms, states, keys, microbatches) -> tuple[_Part, tuple[A
     return jax.tree.map(lambda x, s: x.astype(s.dtype), total, shapes), states
 
 
-def _map_batch_arrays(terms: Terms, fn: Callable[[str, jax.Array], jax.Array]) -> Terms:
-    """Applies `fn(field name, array)` to every array with a leading batch axis."""
-    changes = {}
-    for name, spec in field_specs(type(terms)).items():
-        value = getattr(terms, name)
-        apply = functools.partial(fn, name)
-        if value is None:
-            continue
-        if spec.kind == "tree":
-            changes[name] = jax.tree.map(lambda x, apply=apply: apply(x) if jnp.ndim(x) else x, value)
-        elif spec.axes and spec.axes[0] in terms.batch_axes:
-            changes[name] = value.map_leading(apply) if spec.kind == "distribution" else apply(value)
-    return terms.replace(**changes)
-
-
 def _microbatch(terms: Terms, i: jax.Array, microbatches: int) -> Terms:
     """Every k-th row from the i-th, so that rows stay on the device that holds them."""
 
@@ -249,4 +233,4 @@ def _microbatch(terms: Terms, i: jax.Array, microbatches: int) -> Terms:
         cut = x.reshape(x.shape[0] // microbatches, microbatches, *x.shape[1:])
         return jax.lax.dynamic_index_in_dim(cut, i, axis=1, keepdims=False)
 
-    return _map_batch_arrays(terms.replace(whole=False), rows)
+    return terms.replace(whole=False).map_rows(rows)

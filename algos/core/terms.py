@@ -11,6 +11,8 @@ Two kinds of reduction, and the difference is the whole point:
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import jax
@@ -231,6 +233,19 @@ class Terms:
                         f"{record_name(self)}: `{name}` has size {size} on axis {axis}, but `{other}` has {expected}"
                     )
         return {axis: size for axis, (_, size) in sizes.items()}
+
+    def map_rows(self, fn: Callable[[str, Array], Array]) -> Self:
+        """Applies `fn(field name, array)` to every array that has rows of the batch as its leading axis."""
+        changes = {}
+        for name, spec in field_specs(type(self)).items():
+            value, apply = getattr(self, name), functools.partial(fn, name)
+            if value is None:
+                continue
+            if spec.kind == "tree":
+                changes[name] = jax.tree.map(lambda x, apply=apply: apply(x) if jnp.ndim(x) else x, value)
+            elif spec.axes and spec.axes[0] in self.batch_axes:
+                changes[name] = value.map_leading(apply) if spec.kind == "distribution" else apply(value)
+        return self.replace(**changes)
 
     # ----- reductions for losses: partial, differentiable -------------------------------------------------------------
 
