@@ -19,7 +19,7 @@ def packages():
 EXPERIMENTS = ["matplotlib>=3.8", "scikit-learn>=1.4", "scipy>=1.11", "tensorboardX>=2.6", "tqdm>=4.66"]
 HUGGING_FACE = ["safetensors>=0.4", "tokenizers>=0.19"]
 NOTEBOOKS = ["ipykernel>=6.29", "nbclient>=0.10", "nbformat>=5.10"]
-CHECKS = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.10"]
+CHECKS = ["setuptools>=77", "wheel>=0.43", "pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.100", "ruff>=0.6", "mypy>=1.10"]
 
 setuptools.setup(
     name="algax",

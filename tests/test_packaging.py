@@ -20,11 +20,13 @@ print("loss", float(policy.grpo(kl_coefficient=0.0)(terms)))
 """
 
 IMPORT_EVERYTHING = """
-import importlib, pkgutil, algax
-names = [m.name for m in pkgutil.walk_packages(algax.__path__, "algax.") if not m.name.endswith("__main__")]
+import importlib, pkgutil, algax, algax.experiments, algax.models
+packages = (algax, algax.models, algax.experiments)  # an editable install keeps them in three folders
+names = {m.name for p in packages for m in pkgutil.walk_packages(p.__path__, p.__name__ + ".")}
+names = {name for name in names if not name.endswith("__main__")}
 for name in names:
     importlib.import_module(name)
-assert {"algax.policy.presets", "algax.models", "algax.experiments.run"} <= set(names), names
+assert {"algax.policy.presets", "algax.models.transformer", "algax.experiments.run"} <= names, names
 assert algax.catalogue()
 print(len(names), "modules from", algax.__file__)
 """
