@@ -50,6 +50,11 @@ def read_json(path: pathlib.Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
+def from_json(row: dict) -> dict:
+    """The inverse of `finite` for a row: null as NaN."""
+    return {name: math.nan if value is None else value for name, value in row.items()}
+
+
 def append_rows(path: pathlib.Path, rows: Sequence[dict]) -> None:
     """Appends rows to a JSON-lines file in one write."""
     with path.open("a", encoding="utf-8") as file:
@@ -70,12 +75,10 @@ def read_rows(path: pathlib.Path) -> list[dict]:
             row = json.loads(line)
         except json.JSONDecodeError:
             break
-        rows.append({name: math.nan if value is None else value for name, value in row.items()})
+        rows.append(from_json(row))
     return rows
 
 
-def keep_rows(path: pathlib.Path, last_step: int) -> list[dict]:
-    """Drops the rows after `last_step` (of a run killed between its rows and its checkpoint) and returns the rest."""
-    rows = [row for row in read_rows(path) if row["step"] <= last_step]
+def write_rows(path: pathlib.Path, rows: Sequence[dict]) -> None:
+    """Writes a JSON-lines file in one piece."""
     write_text(path, _lines(rows))
-    return rows

@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, FieldReference
 
+from algax.experiments import configs
 from algax.experiments.resolve import nearest
 
 PREFIX = "--config."
@@ -57,7 +58,8 @@ def _convert(text: str, old: Any, path: str) -> Any:
     if isinstance(old, list | tuple) and isinstance(value, list | tuple):
         return list(value)
     if type(value) is not type(old):
-        raise ValueError(f"config.{path} is {_describe(old)}; got {text!r}")
+        word = f", or the word {configs.HUGGING_FACE!r}" if path == "model" else ""
+        raise ValueError(f"config.{path} is {_describe(old)}{word}; got {text!r}")
     return value
 
 
@@ -72,9 +74,14 @@ def _describe(value: Any) -> str:
 def override(config: ConfigDict, path: str, text: str) -> None:
     """Sets one entry of a config, list positions included, keeping its type.
 
+    The word `hf` for `model` puts the model of `config.checkpoint` in its place, see `configs.load_model`.
+
     Raises:
         ValueError: if there is no such entry (with the nearest names) or the text is of another type.
     """
+    if path == "model" and text == configs.HUGGING_FACE:
+        configs.load_model(config)
+        return
     node: Any = config
     done: list[str] = []
     *parents, last = path.split(".")
@@ -84,6 +91,6 @@ def override(config: ConfigDict, path: str, text: str) -> None:
         done.append(key)
     key, entry = _child(node, last, ".".join(done))
     if isinstance(entry, FieldReference):
-        entry.set(_convert(text, entry.get(), path))
+        entry.set(text if entry.get_type() is str else _convert(text, entry.get(), path))
     else:
         node[key] = _convert(text, entry, path)

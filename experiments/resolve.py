@@ -16,6 +16,7 @@ from typing import Any
 import optax
 
 import algax
+from algax.experiments import guard
 
 ROOTS = {
     "algax": "algax",
@@ -107,12 +108,13 @@ def loss(spec: Mapping | Sequence) -> Any:
     return algax.chain(*resolve(spec))
 
 
-def arm(spec: Mapping, forward: Any) -> optax.GradientTransformationExtraArgs:
-    """The training step of an arm: `optax.chain(algax.gradient(loss, forward), *optimizer)`.
+def arm(spec: Mapping, forward: Any, axis_name: str | None = None) -> optax.GradientTransformationExtraArgs:
+    """The training step of an arm: `optax.chain(algax.gradient(loss, forward), *optimizer)`, guarded, see `guard.guarded`.
 
     Args:
         spec: `{"loss": spec or list of specs, "optimizer": list of specs}`.
         forward: `forward(params, terms, key) -> terms`, from the task.
+        axis_name: the mapped axis under `pmap`.
 
     Raises:
         ValueError: for other keys, and wherever `resolve` does.
@@ -125,4 +127,5 @@ def arm(spec: Mapping, forward: Any) -> optax.GradientTransformationExtraArgs:
             raise ValueError(f"an arm needs {key!r}")
     if isinstance(spec["optimizer"], Mapping):
         raise ValueError("an arm's 'optimizer' must be a list of specs; got one mapping")
-    return optax.chain(algax.gradient(loss(spec["loss"]), forward), *resolve(spec["optimizer"]))
+    gradient = algax.gradient(guard.with_loss_parts(loss(spec["loss"])), forward, axis_name=axis_name)
+    return guard.guarded(gradient, optax.chain(*resolve(spec["optimizer"])))

@@ -1,4 +1,4 @@
-"""The command line: `algax run | list | show | report`."""
+"""The command line: `algax run | plan | list | show | report`."""
 
 import argparse
 import inspect
@@ -8,14 +8,14 @@ import traceback
 from collections.abc import Sequence
 
 import algax
-from algax.experiments import configs, files, overrides, plots, report, resolve, trainer, verdict
+from algax.experiments import configs, diagnose, files, overrides, plan, plots, processes, report, resolve, trainer, verdict
 
 
 def parser() -> argparse.ArgumentParser:
     """The verbs and their options."""
     main_parser = argparse.ArgumentParser(prog="algax", description="Compare training algorithms with their baselines.")
     main_parser.add_argument("--traceback", action="store_true", help="show where an error came from")
-    verbs = main_parser.add_subparsers(dest="verb", required=True, metavar="run | list | show | report")
+    verbs = main_parser.add_subparsers(dest="verb", required=True, metavar="run | plan | list | show | report")
     run = verbs.add_parser(
         "run",
         help="train every arm of an experiment and judge its claims",
@@ -24,6 +24,13 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("experiment", metavar="ROOM/ID")
     run.add_argument("--workdir", type=pathlib.Path, help="folder of the run (default: runs/ROOM/ID)")
+    run.add_argument("--diagnose", action="store_true", help="replay the first step with a gradient that was not finite")
+    run.add_argument("--distributed", metavar="HOST:PORT", help="train with other processes; 'auto' on TPU pods and clusters")
+    run.add_argument("--processes", type=int, help="number of processes")
+    run.add_argument("--process", type=int, help="number of this process, from 0")
+    planned = verbs.add_parser("plan", help="show the bytes a device that an experiment needs, without running it")
+    planned.add_argument("experiment", metavar="ROOM/ID")
+    planned.add_argument("--devices", metavar="data=8,model=2,fully_sharded=true", help="devices to plan for")
     verbs.add_parser("list", help="list the papers and their experiments")
     show = verbs.add_parser("show", help="show a paper's record or an experiment")
     show.add_argument("id", metavar="ID", help="a paper's id or ROOM/ID")
@@ -33,15 +40,30 @@ def parser() -> argparse.ArgumentParser:
     return main_parser
 
 
-def run_experiment(experiment: str, workdir: pathlib.Path | None, changes: Sequence[str]) -> None:
-    """Trains, judges, plots, and prints where everything lies."""
+def changed_config(experiment: str, changes: Sequence[str]) -> dict:
+    """The config of an experiment with overrides, as plain values, checked."""
     config_dict = configs.load(experiment)
     for path, text in overrides.parse(changes):
         overrides.override(config_dict, path, text)
     config = configs.plain(config_dict)
     configs.check(config)
-    workdir = workdir or pathlib.Path("runs") / experiment
+    return config
+
+
+def run_experiment(options: argparse.Namespace, changes: Sequence[str]) -> None:
+    """Trains, judges, plots, and prints where everything lies; or diagnoses what a run skipped."""
+    experiment, workdir = options.experiment, options.workdir or pathlib.Path("runs") / options.experiment
+    if not options.distributed and (options.processes, options.process) != (None, None):
+        raise ValueError("--processes and --process need --distributed=HOST:PORT")
+    if options.distributed:
+        processes.connect(options.distributed, options.processes, options.process)
+    config = changed_config(experiment, changes)
+    if options.diagnose:
+        print(diagnose.report(config, workdir))
+        return
     result = trainer.train(config, workdir)
+    if not processes.is_first():
+        return
     judged = report.outcome(config, result)
     plots.plot(config, result.rows, workdir / "plot.png")
     files.write_json(workdir / "verdict.json", judged)
@@ -50,6 +72,8 @@ def run_experiment(experiment: str, workdir: pathlib.Path | None, changes: Seque
     print(f"{experiment}: {config['claim']} ({config['paper']})")
     for claim in judged["claims"]:
         print(f"  {verdict.sentence(claim)}: {claim['verdict']}")
+    for arm, count in judged["skipped"].items():
+        print(f"skipped: {arm}, {count} steps with a gradient that is not finite; --diagnose names the cause of the first")
     print(f"verdict: {judged['verdict']} ({judged['seeds']} seeds, {judged['steps']} steps, {judged['seconds']} s)")
     print(f"plot:    {workdir / 'plot.png'}\nverdict: {workdir / 'verdict.json'}\nmetrics: {workdir / 'metrics.jsonl'}")
 
@@ -103,10 +127,12 @@ def show(name: str) -> None:
 
 def execute(options: argparse.Namespace, rest: Sequence[str]) -> None:
     """Runs one verb."""
-    if rest and options.verb != "run":
+    if rest and options.verb not in ("run", "plan"):
         raise ValueError(f"unknown arguments: {' '.join(rest)}")
     if options.verb == "run":
-        run_experiment(options.experiment, options.workdir, rest)
+        run_experiment(options, rest)
+    elif options.verb == "plan":
+        print(plan.table(changed_config(options.experiment, rest), options.devices))
     elif options.verb == "list":
         list_records()
     elif options.verb == "show":
@@ -117,7 +143,7 @@ def execute(options: argparse.Namespace, rest: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The entry point: 0, or 2 after a user's error, 130 and 143 where the run was stopped."""
+    """The entry point: 0, also where SIGTERM stopped a run that can go on; 2 after a user's error, 130 after an interrupt."""
     options, rest = parser().parse_known_args(arguments)
     try:
         execute(options, rest)
@@ -128,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except trainer.Interrupted as error:
         print(f"algax: {error}", file=sys.stderr)
-        return 143
+        return 0
     except KeyboardInterrupt:
         print("algax: stopped; the same command resumes from the newest checkpoint", file=sys.stderr)
         return 130

@@ -15,11 +15,12 @@ import optax
 import tensorboardX
 import tqdm
 
-from algax.experiments import files, resolve
-from algax.experiments.checkpoint import Checkpoints
+from algax.experiments import devices, files, guard, processes, resolve
+from algax.experiments.checkpoint import Checkpoints, Saved
 from algax.experiments.tasks.task import Task
 
 EVALUATION = 2**31 - 1  # folded into a seed's key for evaluations, beyond the number of any step
+NEUTRAL = ("devices", "keep")  # entries of a config that a resumed run may change
 
 
 class Interrupted(Exception):
@@ -35,14 +36,15 @@ class Result(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """The compiled programs of a comparison, each vmapped over seeds."""
+    """The compiled programs of a comparison, each vmapped over seeds, and what they work on."""
 
     init: Callable
     evaluate: Callable
     train: dict[str, Callable]
+    target: Any  # shapes and shardings of the state
 
 
-def build(config: Mapping) -> tuple[Task, dict[str, optax.GradientTransformationExtraArgs]]:
+def build(config: Mapping, axis_name: str | None = None) -> tuple[Task, dict[str, optax.GradientTransformationExtraArgs]]:
     """The task and, per arm, the training step of a config.
 
     Raises:
@@ -52,59 +54,85 @@ def build(config: Mapping) -> tuple[Task, dict[str, optax.GradientTransformation
     arms = {}
     for name, spec in config["arms"].items():
         try:
-            arms[name] = resolve.arm(spec, task.forward)
+            arms[name] = resolve.arm(spec, task.forward, axis_name)
         except ValueError as error:
             raise ValueError(f"arm {name!r}: {error}") from error
     return task, arms
 
 
-def seed_keys(seeds: int) -> jax.Array:
-    """One key a seed, `[seeds]`; seed i has the same key whatever the number of seeds."""
-    return jax.vmap(jax.random.key)(np.arange(seeds, dtype=np.uint32))
+def seed_numbers(seeds: int) -> np.ndarray:
+    """What the keys of the seeds are made from, `[seeds]`; seed i has the same key whatever the number of seeds."""
+    return np.arange(seeds, dtype=np.uint32)
 
 
-def init_state(task: Task, arms: Mapping, keys: jax.Array) -> dict[str, Any]:
+def init_state(task: Task, arms: Mapping, seeds: jax.Array) -> dict[str, Any]:
     """The state of a run at step 0: the same parameters and context for every arm of a seed."""
 
-    def init(key):
+    def init(seed):
+        key = jax.random.key(seed)
         params, context = task.init(key)
         states = {name: {"params": params, "optimizer": tx.init(params)} for name, tx in arms.items()}
         return {"keys": key, "context": context, "arms": states}
 
-    return jax.vmap(init)(keys)
+    return jax.vmap(init)(seeds)
 
 
-def train_steps(task: Task, tx, length: int, state: dict, context: Any, key: jax.Array, first: jax.Array):
-    """Advances one arm of one seed by `length` steps; returns the state and the loss metrics' means."""
+def train_steps(task: Task, tx, place: Callable, length: int, state: dict, context: Any, key: jax.Array, first: jax.Array):
+    """Advances one arm of one seed by `length` steps; returns the state and the means of the steps' metrics."""
 
     def step(state, index):
-        batch_key, loss_key = jax.random.split(jax.random.fold_in(key, index))
-        terms = task.batch(state["params"], context, index, batch_key)
-        updates, optimizer = tx.update(None, state["optimizer"], state["params"], terms=terms, key=loss_key)
+        terms, loss_key = batch(task, state["params"], context, index, key)
+        updates, optimizer = tx.update(None, state["optimizer"], state["params"], terms=place(terms), key=loss_key)
         params = optax.apply_updates(state["params"], updates)
-        return {"params": params, "optimizer": optimizer}, optax.tree.get(optimizer, "metrics", {})
+        return {"params": params, "optimizer": optimizer}, guard.metrics(optimizer)
 
     indices = first + jax.numpy.arange(length, dtype=first.dtype)
-    state, metrics = jax.lax.scan(step, state, indices)
-    return state, jax.tree.map(lambda values: jax.numpy.mean(values, axis=0), metrics)
+    state, (metrics, taken) = jax.lax.scan(step, state, indices)
+    return state, guard.mean_over_steps(metrics, taken, state["optimizer"])
 
 
-def programs(task: Task, arms: Mapping) -> Programs:
-    """The jitted programs of a comparison."""
+def batch(task: Task, params: Any, context: Any, index: jax.Array, key: jax.Array) -> tuple[Any, jax.Array]:
+    """The data of step `index` of a seed, and the key of its loss."""
+    batch_key, loss_key = jax.random.split(jax.random.fold_in(key, index))
+    return task.batch(params, context, index, batch_key), loss_key
+
+
+def programs(config: Mapping, task: Task, arms: Mapping, layout: devices.Layout) -> Programs:
+    """The compiled programs of a comparison on its devices."""
 
     def evaluate(params, context, key):
         return task.evaluate(params, context, jax.random.fold_in(key, EVALUATION))
 
+    def init(seeds):
+        return init_state(task, arms, seeds)
+
+    model = resolve.resolve(config["model"]) if layout.mesh is not None else None
+    shapes = jax.eval_shape(init, seed_numbers(config["seeds"]))
+    shardings = devices.state_shardings(layout, model, shapes)
+    place = functools.partial(devices.place, layout)
     train = {}
     for name, tx in arms.items():
 
         def advance(length, state, context, keys, first, tx=tx):
-            steps = functools.partial(train_steps, task, tx, length)
+            steps = functools.partial(train_steps, task, tx, place, length)
             return jax.vmap(steps, in_axes=(0, 0, 0, None))(state, context, keys, first)
 
-        train[name] = jax.jit(advance, static_argnums=0)
-    init = jax.jit(lambda keys: init_state(task, arms, keys))
-    return Programs(init, jax.jit(jax.vmap(evaluate)), train)
+        train[name] = devices.compile_steps(layout, advance, shardings["arms"][name])
+    target = jax.tree.map(lambda leaf, to: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=to), shapes, shardings)
+    whole = devices.replicated(layout)
+    init = jax.jit(init, out_shardings=shardings if layout.mesh is not None else None)
+    return Programs(init, jax.jit(jax.vmap(evaluate), out_shardings=whole), train, target)
+
+
+def prepare(config: Mapping) -> Programs:
+    """Task, arms, devices and programs of a config.
+
+    Raises:
+        ValueError: wherever the config is wrong.
+    """
+    layout = devices.layout(config["devices"])
+    task, arms = build(config, layout.axis_name)
+    return programs(config, task, arms, layout)
 
 
 def shapes(config: Mapping) -> dict[str, Any]:
@@ -113,10 +141,8 @@ def shapes(config: Mapping) -> dict[str, Any]:
     Raises:
         ValueError: wherever the config does not fit together.
     """
-    task, arms = build(config)
-    keys = seed_keys(config["seeds"])
-    run = programs(task, arms)
-    state = jax.eval_shape(run.init, keys)
+    run = prepare(config)
+    state = run.target
     first = jax.ShapeDtypeStruct((), np.int32)
     metrics = {}
     for name, arm in state["arms"].items():
@@ -151,24 +177,35 @@ def _stop_on_sigterm() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, previous)
 
 
-class _Board:
-    """TensorBoard events: the mean over seeds, a folder an arm."""
+class _Log:
+    """Where the rows go: `metrics.jsonl`, and TensorBoard events (the mean over seeds, a folder an arm)."""
 
-    def __init__(self, folder: pathlib.Path, arms, first: int):
-        self._writers = {arm: tensorboardX.SummaryWriter(str(folder / arm), purge_step=first) for arm in arms}
+    def __init__(self, workdir: pathlib.Path, config: Mapping, rows: list[dict], step: int):
+        self.rows, self._path, self._writers = rows, workdir / "metrics.jsonl", {}
+        if processes.is_first():
+            files.write_json(workdir / "config.json", config)
+            files.write_rows(self._path, rows)
+            folder, first = workdir / "tensorboard", step + 1 if step else 0
+            for arm in config["arms"]:
+                self._writers[arm] = tensorboardX.SummaryWriter(str(folder / arm), purge_step=first)
 
     def add(self, rows: list[dict]) -> None:
+        """Appends the rows of one arm at one step."""
+        self.rows.extend(rows)
         arm, step = rows[0]["arm"], rows[0]["step"]
-        for name in rows[0].keys() - {"arm", "seed", "step"}:
-            self._writers[arm].add_scalar(name, float(np.mean([row[name] for row in rows])), step)
+        if processes.is_first():
+            files.append_rows(self._path, rows)
+            for name in rows[0].keys() - {"arm", "seed", "step"}:
+                self._writers[arm].add_scalar(name, float(np.mean([row[name] for row in rows])), step)
 
     def close(self) -> None:
+        """Writes what TensorBoard still holds."""
         for writer in self._writers.values():
             writer.close()
 
 
 def train(config: Mapping, workdir: pathlib.Path, progress: bool = True) -> Result:
-    """Runs a comparison to its last step, from the newest checkpoint in `workdir` if there is one.
+    """Runs a comparison to its last step, from the newest checkpoint in `workdir` that can be read, if there is one.
 
     Args:
         config: a plain mapping, see `configs.comparison`.
@@ -179,51 +216,41 @@ def train(config: Mapping, workdir: pathlib.Path, progress: bool = True) -> Resu
         the rows of all evaluations, the seconds of all sessions together, and the step the run resumed from.
 
     Raises:
-        ValueError: if the config is wrong, or the checkpoint is of another config.
+        ValueError: if the config is wrong, or the checkpoint is of another config or structure.
+        OSError: if a file cannot be written; the checkpoints before are whole.
         Interrupted: after SIGTERM, with the state saved.
     """
-    task, arms = build(config)
-    checkpoints = Checkpoints(workdir / "checkpoints")
+    began = time.perf_counter()
+    run = prepare(config)
+    checkpoints = Checkpoints(workdir / "checkpoints", **config["keep"])
     try:
         with _stop_on_sigterm() as stop:
-            return _train(config, workdir, programs(task, arms), checkpoints, stop, progress)
+            start = checkpoints.newest(run.target, lambda record: check_same(record["config"], config))
+            if start is None:
+                start = Saved(0, run.init(seed_numbers(config["seeds"])), {"seconds": 0.0}, [])
+            return _train(config, workdir, run, checkpoints, start, stop, progress, began)
     finally:
         checkpoints.close()
 
 
-def _begin(config, run: Programs, checkpoints: Checkpoints) -> tuple[Any, int, float]:
-    """State, step and seconds so far: fresh or restored."""
-    keys = seed_keys(config["seeds"])
-    step = checkpoints.latest()
-    if step is None:
-        return run.init(keys), 0, 0.0
-    record = checkpoints.config(step)
-    check_same(record["config"], config)
-    return checkpoints.restore(step, jax.eval_shape(run.init, keys)), step, record["seconds"]
-
-
-def _train(config, workdir, run: Programs, checkpoints, stop, progress) -> Result:
+def _train(config, workdir, run: Programs, checkpoints, start: Saved, stop, progress, began: float) -> Result:
     """The loop of `train`: all arms advance together, one evaluation interval at a time."""
-    began = time.perf_counter()
-    steps, names = config["steps"], list(config["arms"])
-    bar = tqdm.tqdm(total=steps * len(names), desc="start", unit="step", mininterval=0.5, disable=not progress)
-    state, step, seconds = _begin(config, run, checkpoints)
-    resumed_from = step
-    files.write_json(workdir / "config.json", config)
-    rows = files.keep_rows(workdir / "metrics.jsonl", step if step else -1)
-    board = _Board(workdir / "tensorboard", names, step + 1 if step else 0)
+    steps, names, step, state = config["steps"], list(config["arms"]), start.step, start.state
+    bar = tqdm.tqdm(total=steps * len(names), unit="step", mininterval=0.5, disable=not (progress and processes.is_first()))
+    log = _Log(workdir, config, [files.from_json(row) for row in start.rows], step)
     bar.update(step * len(names))
 
     def record(name: str, trained: Mapping) -> None:
         evaluated = run.evaluate(state["arms"][name]["params"], state["context"], state["keys"])
         new = _rows(name, step, jax.device_get(evaluated), jax.device_get(trained))
-        files.append_rows(workdir / "metrics.jsonl", new)
-        board.add(new)
-        rows.extend(new)
+        log.add(new)
         bar.set_postfix_str(f"{config['metric']} {np.mean([row[config['metric']] for row in new]):.4g}", refresh=False)
 
+    def seconds() -> float:
+        return start.record["seconds"] + time.perf_counter() - began
+
     try:
-        if not rows:
+        if not log.rows:
             for name in names:
                 record(name, {})
         while step < steps:
@@ -236,14 +263,25 @@ def _train(config, workdir, run: Programs, checkpoints, stop, progress) -> Resul
                 state = state | {"arms": state["arms"] | {name: arm}}
                 record(name, trained)
                 bar.update(length)
-            elapsed = seconds + time.perf_counter() - began
-            checkpoints.save(step, state, {"config": dict(config), "seconds": elapsed})
-            if stop.is_set() and step < steps:
+            _save(config, checkpoints, step, state, log.rows, seconds())
+            if processes.any_of(stop.is_set()) and step < steps:
                 raise Interrupted(f"stopped at step {step} of {steps}; the same command resumes it")
     finally:
-        board.close()
+        log.close()
         bar.close()
-    return Result(rows, seconds if resumed_from == steps else seconds + time.perf_counter() - began, resumed_from)
+    return Result(log.rows, start.record["seconds"] if start.step == steps else seconds(), start.step)
+
+
+def _save(config: Mapping, checkpoints: Checkpoints, step: int, state: Any, rows: list[dict], seconds: float) -> None:
+    """Saves everything, keeping the checkpoint before each arm's first skipped step for `--diagnose`."""
+    skipped = np.concatenate([np.asarray(arm["optimizer"].first_skipped) for arm in state["arms"].values()])
+    interval = config["evaluate_every"]
+    checkpoints.pinned.steps = {int(at) // interval * interval for at in skipped if at >= 0}
+    last = [row for row in rows if row["step"] == step]
+    means = [np.mean([row[config["metric"]] for row in last if row["arm"] == arm]) for arm in config["arms"]]
+    best = min(means) if config["keep"]["best"] == "lower" else max(means)
+    record = {"config": dict(config), "seconds": seconds}
+    checkpoints.save(step, state, record, [files.finite(row) for row in rows], float(best))
 
 
 def flatten(config: Any, path: str = "") -> dict[str, Any]:
@@ -254,11 +292,16 @@ def flatten(config: Any, path: str = "") -> dict[str, Any]:
     return {path.removeprefix("."): config}
 
 
+def changed(old: Mapping, new: Mapping) -> dict[str, tuple[Any, Any]]:
+    """The entries in which two configs differ, but for those that leave the results alone."""
+    before, after = (flatten({name: config[name] for name in config if name not in NEUTRAL}) for config in (old, new))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {name: (before.get(name), after.get(name)) for name in names}
+
+
 def check_same(old: Mapping, new: Mapping) -> None:
     """Raises ValueError where a run in progress has another config."""
-    before, after = flatten(old), flatten(new)
-    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    if changed:
-        text = ", ".join(f"{name} was {before.get(name)!r} and is {after.get(name)!r}" for name in changed[:3])
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise ValueError(f"the run in this workdir has another config: {text}{more}; choose another --workdir")
+    if differences := changed(old, new):
+        listed = [f"{name} was {was!r} and is {now!r}" for name, (was, now) in list(differences.items())[:3]]
+        more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise ValueError(f"the run in this workdir has another config: {', '.join(listed)}{more}; choose another --workdir")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
@@ -14,10 +15,12 @@ from .terms import Metric, Terms, field_specs, record_name
 State = Any
 
 
-class LossTransform(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class LossTransform:
     """A pure step of a loss: reads some fields of a `Terms` and returns it with others replaced.
 
-    `loss(terms)` is the scalar loss; with state, `state = loss.init(); terms, state = loss.update(terms, state)`.
+    Frozen, compared by identity, and usable as a function: `jax.jit(loss)(terms)` is the scalar loss; with state,
+    `state = loss.init(); terms, state = loss.update(terms, state)`.
 
     Attributes:
       init: `() -> state`, a tree of static structure.
@@ -41,7 +44,7 @@ class LossTransform(NamedTuple):
     metrics: tuple[str, ...] = ()
     name: str = ""
     optional_reads: tuple[str, ...] = ()
-    hyperparameters: Mapping[str, Any] = {}
+    hyperparameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     couples_batch: bool = False
     transforms: tuple[LossTransform, ...] = ()
     labels: tuple[str, ...] | None = None
@@ -220,7 +223,7 @@ def _with_metric_prefix(step: LossTransform, label: str) -> LossTransform:
         renamed = {f"{label}/{metric}": value for metric, value in after.metrics.items()}
         return after.replace(metrics={**terms.metrics, **renamed}), state
 
-    return step._replace(update=update, metrics=tuple(f"{label}/{metric}" for metric in step.metrics))
+    return dataclasses.replace(step, update=update, metrics=tuple(f"{label}/{metric}" for metric in step.metrics))
 
 
 def split_state(loss: LossTransform, state: State) -> tuple[State, ...]:

@@ -6,9 +6,15 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 
 from ml_collections import ConfigDict, FieldReference
+from ml_collections.config_dict import placeholder
 
 from algax.experiments import verdict
 from algax.experiments.resolve import nearest
+
+DEVICES = {"data": 1, "model": 1, "fully_sharded": False, "pmap": False}
+HUGGING_FACE = "hf"  # as a config's model: the one of the directory `checkpoint`
+TASKS_OF_CHECKPOINTS = ("tasks.arithmetic",)  # those that write their text with a checkpoint's tokenizer
+KEEP = {"last": 2, "every": 0, "best": ""}
 
 
 def comparison(
@@ -17,7 +23,7 @@ def comparison(
     paper: str,
     claim: str,
     task: Mapping,
-    model: Mapping,
+    model: Mapping | str,
     arms: Mapping[str, Mapping],
     seeds: int,
     steps: int | FieldReference,
@@ -25,6 +31,9 @@ def comparison(
     metric: str,
     expect: Sequence[Mapping],
     log_scale: Sequence[str] = (),
+    checkpoint: str | None = None,
+    devices: Mapping = DEVICES,
+    keep: Mapping = KEEP,
 ) -> ConfigDict:
     """A comparison of arms on a task.
 
@@ -33,7 +42,7 @@ def comparison(
         paper: authors, year and arXiv number.
         claim: what the paper says, in one sentence.
         task: spec of a task; receives the model as its option `model`.
-        model: spec of a model.
+        model: spec of a model, or "hf" for the one of `checkpoint`.
         arms: per arm `{"loss": spec or list of specs, "optimizer": list of specs}`.
         seeds: number of seeds, all in one program.
         steps: updates of every arm; pass a `FieldReference` where schedules need the same number.
@@ -41,8 +50,24 @@ def comparison(
         metric: the metric shown first.
         expect: claims, see `verdict.judge`.
         log_scale: metrics plotted on a logarithmic axis.
+        checkpoint: directory of a Hugging Face checkpoint.
+        devices: where to compute, see `devices.layout`; results do not depend on it.
+        keep: which checkpoints stay: the `last` n, those at multiples of `every`, and the one with the `best` metric ("higher"
+            or "lower", "" for none).
     """
-    return ConfigDict(_fresh(dict(locals())))
+    entries = {**locals(), "devices": {**DEVICES, **devices}, "keep": {**KEEP, **keep}}
+    config = ConfigDict({**_fresh(entries), "checkpoint": placeholder(str)})
+    config.checkpoint = checkpoint
+    if model == HUGGING_FACE:
+        load_model(config)
+    return config
+
+
+def load_model(config: ConfigDict) -> None:
+    """Makes the model of a config that of the checkpoint at `config.checkpoint`, whatever that is later set to."""
+    spec = {"name": "tasks.pretrained", "directory": config.get_ref("checkpoint"), "param_dtype": "float32", "dtype": "float32"}
+    with config.ignore_type():
+        config.model = ConfigDict(spec)
 
 
 def _fresh(value):
@@ -106,5 +131,16 @@ def check(config: Mapping) -> None:
     for field in ("seeds", "steps", "evaluate_every"):
         if config[field] < 1:
             raise ValueError(f"config.{field} must be at least 1; got {config[field]}")
+    if unknown := sorted(set(config["keep"]) - set(KEEP)):
+        raise ValueError(f"config.keep has no entry {unknown[0]!r}; known: {', '.join(KEEP)}")
+    if config["keep"]["last"] < 1 or config["keep"]["every"] < 0:
+        raise ValueError(f"config.keep.last must be at least 1 and every at least 0; got {config['keep']}")
+    if config["keep"]["best"] not in ("", "higher", "lower"):
+        raise ValueError(f"config.keep.best must be 'higher', 'lower' or empty; got {config['keep']['best']!r}")
+    loaded = config["model"]["name"] == "tasks.pretrained"
+    if config["checkpoint"] and not loaded:
+        raise ValueError(f"config.checkpoint={config['checkpoint']} needs config.model={HUGGING_FACE}")
+    if loaded and config["task"]["name"] not in TASKS_OF_CHECKPOINTS:
+        raise ValueError(f"{config['task']['name']} takes no loaded model; those that do: {', '.join(TASKS_OF_CHECKPOINTS)}")
     for claim in config["expect"]:
         verdict.check_claim(claim, list(config["arms"]))

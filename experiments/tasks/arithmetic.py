@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.core import meta
 
 import algax
-from algax import decode, models, policy
+from algax import decode, policy
 from algax.experiments.tasks import checker
+from algax.experiments.tasks.characters import CharacterModel, character_model
 from algax.experiments.tasks.task import Task
 
 
@@ -37,7 +37,7 @@ def answer_mask(completions: jax.Array) -> jax.Array:
     return (stops == 0) | ((stops == 1) & (completions == checker.STOP))
 
 
-def answer_logits(model: Any, params: Any, prompts: jax.Array, completions: jax.Array) -> jax.Array:
+def answer_logits(model: CharacterModel, params: Any, prompts: jax.Array, completions: jax.Array) -> jax.Array:
     """Logits of the completion's tokens, `[B, T, V]`."""
     tokens = jnp.concatenate([prompts, completions], axis=-1)
     return model.apply(params, tokens)[:, prompts.shape[1] - 1 : -1]
@@ -45,6 +45,8 @@ def answer_logits(model: Any, params: Any, prompts: jax.Array, completions: jax.
 
 def warm_start(model, params, prompts, completions, key, *, steps: int, learning_rate: float):
     """Supervised steps on worked problems, 128 a step (Adam, cosine decay); returns the parameters."""
+    if not steps:
+        return params
     tx = optax.adam(optax.cosine_decay_schedule(learning_rate, steps, alpha=0.1))
 
     def loss(params, indices):
@@ -79,12 +81,13 @@ def arithmetic(
     they are right. A few of the rest are labelled: their answers warm the model up before the first policy step.
 
     Args:
-        model: a `models.Transformer` over the 15 tokens of `checker.VOCABULARY`.
+        model: a `models.Transformer` over the 15 characters of `checker.VOCABULARY`, or a loaded one, see `tasks.pretrained`,
+            which writes the same characters with its own tokenizer, see `characters.character_model`.
         digits: of each operand, 1 or 2.
         operators: some of `+-*`.
         labelled: problems whose answers the supervised steps use.
         held_out: problems kept from both kinds of step.
-        warm_steps: supervised steps before the first policy step.
+        warm_steps: supervised steps before the first policy step; 0 for none.
         warm_learning_rate: their peak rate (Adam, cosine decay).
         prompts_per_batch: problems a step.
         samples_per_prompt: completions a problem, one group.
@@ -93,30 +96,30 @@ def arithmetic(
         a task with the metrics `accuracy` and `greedy_accuracy` (at most 256 practised problems, sampled at temperature 1
         and 0) and `held_out_accuracy` (temperature 1).
     """
-    _check(model, digits, operators)
+    _check(model, digits, operators, warm_steps)
+    model = character_model(model, checker.VOCABULARY)
     prompts, answers = map(jnp.asarray, problems(digits, operators))
+    prompts = jnp.concatenate([jnp.tile(model.prefix, (len(prompts), 1)), prompts], axis=1)
     length = answers.shape[1]
     if labelled < 1 or held_out < 1 or labelled + held_out > len(prompts):
-        raise ValueError(
-            f"labelled + held_out must be at most the {len(prompts)} problems; got {labelled} + {held_out}"
-        )
-    decoder = models.decoder(model)
+        raise ValueError(f"labelled + held_out must be at most the {len(prompts)} problems; got {labelled} + {held_out}")
+
+    def right(inputs, completions):
+        return checker.check(inputs[:, len(model.prefix) :], completions, digits)
 
     def sample(params, prompts, key, temperature):
         mask = jnp.ones(prompts.shape, bool)
         options = {"max_new_tokens": length, "stop_token": checker.STOP, "pad_token": checker.STOP}
-        return decode.sample(decoder, params, prompts, mask, key, temperature=temperature, **options)
+        return decode.sample(model.decoder, params, prompts, mask, key, temperature=temperature, **options)
 
     def init(key):
         split_key, model_key, warm_key = jax.random.split(key, 3)
         order = jax.random.permutation(split_key, len(prompts))
         test, practice = order[:held_out], order[held_out:]
         worked = practice[:labelled]
-        params = meta.unbox(model.init(model_key, prompts[:1]))
+        params = model.init(model_key, prompts[:1])
         worked_problems = prompts[worked], answers[worked]
-        params = warm_start(
-            model, params, *worked_problems, warm_key, steps=warm_steps, learning_rate=warm_learning_rate
-        )
+        params = warm_start(model, params, *worked_problems, warm_key, steps=warm_steps, learning_rate=warm_learning_rate)
         return params, {"practice": practice, "test": test, "reference": params}
 
     def batch(params, context, step, key):
@@ -127,7 +130,7 @@ def arithmetic(
         groups = jnp.repeat(jnp.arange(prompts_per_batch), samples_per_prompt)
         inputs = prompts[chosen[groups]]
         samples = sample(params, inputs, sample_key, 1.0)
-        rewards = checker.check(inputs, samples.tokens, digits).astype(jnp.float32)
+        rewards = right(inputs, samples.tokens).astype(jnp.float32)
         ref = algax.Logits(answer_logits(model, context["reference"], inputs, samples.tokens))
         return policy.Terms(
             inputs=inputs,
@@ -149,7 +152,7 @@ def arithmetic(
         inputs = prompts[jnp.concatenate([practice, context["test"]])]
 
         def correct(temperature):
-            return checker.check(inputs, sample(params, inputs, key, temperature).tokens, digits)
+            return right(inputs, sample(params, inputs, key, temperature).tokens)
 
         # One program for both temperatures and both kinds of problem: sampling is the longest to compile.
         sampled, greedy = jax.vmap(correct)(jnp.array([1.0, 0.0])).astype(jnp.float32)
@@ -163,12 +166,12 @@ def arithmetic(
     return Task(init, batch, forward, evaluate)
 
 
-def _check(model: Any, digits: int, operators: str) -> None:
+def _check(model: Any, digits: int, operators: str, warm_steps: int) -> None:
     if digits not in (1, 2):
         raise ValueError(f"digits must be 1 or 2; got {digits}")
     if not operators or set(operators) - set("+-*"):
         raise ValueError(f"operators must be some of '+-*'; got {operators!r}")
+    if warm_steps < 0:
+        raise ValueError(f"warm_steps must be at least 0; got {warm_steps}")
     if model.config.vocabulary_size < len(checker.VOCABULARY):
-        raise ValueError(
-            f"vocabulary_size must be at least {len(checker.VOCABULARY)}; got {model.config.vocabulary_size}"
-        )
+        raise ValueError(f"vocabulary_size must be at least {len(checker.VOCABULARY)}; got {model.config.vocabulary_size}")

@@ -127,6 +127,15 @@ def test_every_step_has_a_key_of_its_own():
         draws("a").update(terms(), ())
 
 
+def test_a_loss_is_a_function_that_jax_transforms():
+    batch = terms(rewards=jnp.array([1.0, 2.0]))
+    loss = policy.reinforce()
+    np.testing.assert_allclose(jax.jit(loss)(batch), loss(batch))
+    gradient = jax.jit(jax.grad(lambda x: loss(batch.replace(log_probs=x))))(batch.log_probs)
+    np.testing.assert_allclose(gradient, [[-0.5] * 3, [-1.0] * 3])
+    assert {loss: "usable as a key"}[loss]
+
+
 def test_describe_prints_the_data_flow():
     table = algax.describe(policy.grpo(low=0.1))
     assert "requires: rewards, group_ids" in table

@@ -106,9 +106,8 @@ def text_config():
 
 def test_text_trains():
     """A fresh model is near the uniform distribution over tokens; ten steps bring it below."""
-    task, arms = trainer.build(text_config())
-    run = trainer.programs(task, arms)
-    state = run.init(trainer.seed_keys(2))
+    run = trainer.prepare(text_config() | {"devices": configs.DEVICES})
+    state = run.init(trainer.seed_numbers(2))
     start = run.evaluate(state["arms"]["adam"]["params"], state["context"], state["keys"])["nll"]
     np.testing.assert_allclose(start, np.log(259), atol=1.0)
     arm, _ = run.train["adam"](10, state["arms"]["adam"], state["context"], state["keys"], np.int32(0))
