@@ -244,30 +244,38 @@ def _chunked_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias
 
 
 def _chunked_statistics_backward(chunk_size, with_entropies, residuals, cotangents):
+    """Goes through the vocabulary in blocks as large as a chunk, so that the kernel's gradient is written only once."""
     hidden, kernel, bias, tokens, entropies, normalisers = residuals
-    count, size = hidden.shape[0], min(chunk_size, max(hidden.shape[0], 1))
+    log_prob_cotangents, entropy_cotangents = (cotangent[:, None] for cotangent in cotangents)
+    positions, vocabulary = hidden.shape[0], kernel.shape[1]
+    width = min(vocabulary, max(1, chunk_size * vocabulary // max(positions, 1)))
 
-    def one(carry, chunk):
-        rows, token, entropy, normaliser, log_prob_cotangent, entropy_cotangent = chunk
-        log_probs = _head(rows, kernel, bias) - normaliser[:, None]
-        slope = -jnp.exp(log_probs) * log_prob_cotangent[:, None]
+    def block(gradients, start, width):
+        hidden_gradient, kernel_gradient, bias_gradient = gradients
+        columns = jax.lax.dynamic_slice_in_dim(kernel, start, width, axis=1).astype(hidden.dtype)
+        offsets = None if bias is None else jax.lax.dynamic_slice_in_dim(bias, start, width)
+        log_probs = _head(hidden, columns, offsets) - normalisers[:, None]
+        taken = tokens.astype(jnp.int32)[:, None] == start + jnp.arange(width, dtype=jnp.int32)[None, :]
+        slope = jnp.where(taken, log_prob_cotangents, 0.0) - jnp.exp(log_probs) * log_prob_cotangents
         if with_entropies:
-            slope -= weighted(log_probs, log_probs + entropy[:, None]) * entropy_cotangent[:, None]
-        slope = slope.at[jnp.arange(size), token].add(log_prob_cotangent)
-        kernel_gradient, bias_gradient = carry
-        narrow = slope.astype(rows.dtype)
-        kernel_gradient += jnp.matmul(rows.T, narrow, preferred_element_type=slope.dtype)
-        bias_gradient = None if bias is None else bias_gradient + slope.sum(axis=0)
-        rows_gradient = jnp.matmul(narrow, kernel.T.astype(rows.dtype), preferred_element_type=slope.dtype)
-        return (kernel_gradient, bias_gradient), rows_gradient.astype(rows.dtype)
+            slope -= weighted(log_probs, log_probs + entropies[:, None]) * entropy_cotangents
+        narrow = slope.astype(hidden.dtype)
+        part = jnp.matmul(hidden.T, narrow, preferred_element_type=slope.dtype).astype(kernel.dtype)
+        kernel_gradient = jax.lax.dynamic_update_slice_in_dim(kernel_gradient, part, start, axis=1)
+        if bias is not None:
+            part = slope.sum(axis=0).astype(bias.dtype)
+            bias_gradient = jax.lax.dynamic_update_slice_in_dim(bias_gradient, part, start, axis=0)
+        hidden_gradient += jnp.matmul(narrow, columns.T, preferred_element_type=slope.dtype)
+        return hidden_gradient, kernel_gradient, bias_gradient
 
-    start = (jnp.zeros(kernel.shape, normalisers.dtype), None if bias is None else jnp.zeros(bias.shape, normalisers.dtype))
-    arrays = (hidden, tokens, entropies, normalisers, *cotangents)
-    start = varying_like(start, arrays, kernel)
-    (kernel_gradient, bias_gradient), rows_gradient = jax.lax.scan(one, start, tuple(_in_chunks(x, size) for x in arrays))
-    hidden_gradient = rows_gradient.reshape(-1, hidden.shape[1])[:count]
-    bias_gradient = None if bias is None else bias_gradient.astype(bias.dtype)
-    return hidden_gradient, kernel_gradient.astype(kernel.dtype), bias_gradient, None
+    zeros = (jnp.zeros(hidden.shape, normalisers.dtype), *jax.tree.map(jnp.zeros_like, (kernel, bias)))
+    gradients = varying_like(zeros, residuals, cotangents)
+    starts = jnp.arange(vocabulary // width, dtype=jnp.int32) * width
+    gradients, _ = jax.lax.scan(lambda gradients, start: (block(gradients, start, width), None), gradients, starts)
+    if rest := vocabulary % width:
+        gradients = block(gradients, jnp.asarray(vocabulary - rest, jnp.int32), rest)
+    hidden_gradient, kernel_gradient, bias_gradient = gradients
+    return hidden_gradient.astype(hidden.dtype), kernel_gradient, bias_gradient, None
 
 
 _chunked_statistics.defvjp(_chunked_statistics_forward, _chunked_statistics_backward)

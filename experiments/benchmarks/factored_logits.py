@@ -11,7 +11,7 @@ import numpy as np
 import algax
 from algax.experiments.benchmarks.measure import Row, compile_all, fastest, mebibytes, milliseconds, require_equal, temp_bytes
 
-CHUNKS = 16
+CHUNKS = {4: (">= 8", ">= 1"), 16: (">= 15", "")}  # number of chunks -> targets for memory and time
 
 
 def clipped_loss(log_probs, old_log_probs, advantages):
@@ -44,22 +44,26 @@ def arguments(positions: int, hidden_size: int, vocabulary_size: int):
     return hidden, kernel, tokens, *(x - 10.0 * i for i, x in zip((1, 0), normal, strict=True))
 
 
-def rows(sizes=((2048, 256, 32000), (4096, 512, 32000)), rounds: int = 7) -> list[Row]:
-    """Memory and time at each size, and memory per additional token."""
+def rows(sizes=((2048, 256, 32000), (4096, 512, 32000)), rounds: int = 5) -> list[Row]:
+    """Memory and time at each size and number of chunks, and memory per additional token."""
     table = []
     for size in sizes:
         inputs = arguments(*size)
-        programs = compile_all(functions(size[0] // CHUNKS), inputs)
-        require_equal(programs["factored"](*inputs), programs["dense"](*inputs))
+        programs = compile_all({"dense": functions(1)["dense"]}, inputs)
+        for chunks in CHUNKS:
+            programs |= compile_all({chunks: functions(max(size[0] // chunks, 1))["factored"]}, inputs)
+            require_equal(programs[chunks](*inputs), programs["dense"](*inputs))
         seconds = fastest(programs, inputs, rounds)
         memory = {name: temp_bytes(program) for name, program in programs.items()}
-        name, shape = f"FactoredLogits, {CHUNKS} chunks / dense log_softmax", " x ".join(map(str, size))
-        table += [
-            Row(name, shape, "temp memory", mebibytes(memory["factored"]), mebibytes(memory["dense"]),
-                memory["dense"] / memory["factored"], ">= 15"),
-            Row(name, shape, "time", milliseconds(seconds["factored"]), milliseconds(seconds["dense"]),
-                seconds["dense"] / seconds["factored"], ">= 1"),
-        ]  # fmt: skip
+        shape = " x ".join(map(str, size))
+        for chunks, (memory_target, time_target) in CHUNKS.items():
+            name = f"FactoredLogits, {chunks} chunks / dense log_softmax"
+            table += [
+                Row(name, shape, "temp memory", mebibytes(memory[chunks]), mebibytes(memory["dense"]),
+                    memory["dense"] / memory[chunks], memory_target),
+                Row(name, shape, "time", milliseconds(seconds[chunks]), milliseconds(seconds["dense"]),
+                    seconds["dense"] / seconds[chunks], time_target),
+            ]  # fmt: skip
     return [*table, slope(*sizes[0])]
 
 
@@ -68,7 +72,7 @@ def slope(positions: int, hidden_size: int, vocabulary_size: int) -> Row:
     memory = {}
     for count in (positions, 2 * positions):
         shapes = jax.eval_shape(lambda count=count: arguments(count, hidden_size, vocabulary_size))
-        compiled = compile_all(functions(positions // CHUNKS), shapes)
+        compiled = compile_all(functions(max(positions // max(CHUNKS), 1)), shapes)
         memory[count] = {name: temp_bytes(program) for name, program in compiled.items()}
     ours, other = ((memory[2 * positions][name] - memory[positions][name]) / positions for name in ("factored", "dense"))
     size = f"{positions} to {2 * positions} x {hidden_size} x {vocabulary_size}"
