@@ -89,14 +89,15 @@ class Logits:
 class FactoredLogits:
     """Distributions given by hidden states and the head that maps them to logits, evaluated in chunks.
 
-    logits = hidden @ kernel + bias are computed for `chunk_size` positions at a time, forwards and backwards, so
+    logits = hidden @ kernel + bias are computed for `chunk_size` positions at a time, and backwards in blocks of the
+    vocabulary that are as large, so
     `[..., V]` never exists. The product runs in the dtype of `hidden` and accumulates in float32. Reverse-mode only.
 
     Attributes:
       hidden: `[..., D]` the model's last hidden states.
       kernel: `[D, V]` the head (for a tied head the transposed embedding).
       bias: `[V]` or None.
-      chunk_size: positions at a time; memory grows with chunk_size * V.
+      chunk_size: positions at a time; memory grows with chunk_size * V, backwards too.
     """
 
     hidden: Array

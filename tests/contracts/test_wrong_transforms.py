@@ -84,7 +84,6 @@ def python_branch(terms):
 
 
 PLAIN = {"reads": ("log_probs",), "before": ()}
-WEIGHTED = {"reads": ("log_probs", "weights"), "before": (policy.reward_advantage(), policy.token_ratio())}
 
 # name: (what is wrong with it, the loss, the checks that must refuse it)
 WRONG = {
@@ -142,36 +141,30 @@ def test_a_branch_on_values_fails_under_jit():
         contract.check_jit(subject_of(loss_of(python_branch, **PLAIN)))
 
 
-def test_gradient_into_data_is_refused():
-    def update(terms):
-        return terms.add_loss(terms.mean(-terms.ratios * terms.log_probs))
-
-    loss = loss_transform(update, reads=("ratios", "log_probs"), writes=("loss",), name="wrong")
-    subject = subject_of(loss)
+def test_gradient_that_leaks_through_a_weight_is_refused():
+    """The weights come from outside; a transform that does not stop the gradient into them differentiates them."""
 
     def forward(params, terms, key):
-        return ROOM.forward(params, terms, key).replace(ratios=jnp.ones(terms.mask.shape))
+        return ROOM.forward(params, terms, key).replace(weights=jnp.ones(terms.mask.shape))
 
-    leaking = Subject(loss, ROOM.terms, subject.params, forward)
-    with pytest.raises(ContractError, match="`ratios`, which is derived"):
+    loss = loss_transform(leaks_through_a_weight, reads=("weights", "log_probs"), writes=("loss",), name="wrong")
+    leaking = Subject(loss, ROOM.terms, subject_of(loss).params, forward)
+    with pytest.raises(ContractError, match="`weights`, which is derived"):
         contract.check_gradient_flow(leaking)
 
 
-def test_a_weight_that_leaks_gradient_is_caught():
-    """A weight that should be stopped changes the gradient, which finite differences of the intended loss show."""
-
+def test_a_gradient_that_is_not_that_of_the_value_shows_in_finite_differences():
     def make(stop):
         def update(terms):
             weights = jnp.exp(terms.log_probs)
             weights = jax.lax.stop_gradient(weights) if stop else weights
             return terms.add_loss(terms.mean(-weights * terms.log_probs))
 
-        return loss_transform(update, reads=("log_probs",), writes=("loss",), name="weighted")
+        return subject_of(loss_transform(update, reads=("log_probs",), writes=("loss",), name="weighted"))
 
-    leaky, stopped = subject_of(make(False)), subject_of(make(True))
-    contract.check_finite_differences(leaky)
+    contract.check_finite_differences(make(False))
     with pytest.raises(ContractError, match="finite differences"):
-        contract.check_finite_differences(stopped)
+        contract.check_finite_differences(make(True))
 
 
 def test_undeclared_write_and_metric_are_refused_where_they_happen():
