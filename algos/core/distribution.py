@@ -16,6 +16,7 @@ from .devices import varying_like
 from .numerics import at_least_float32, weighted
 
 Array = jax.Array
+LARGEST_BLOCK = 2**23  # logits; larger blocks take more memory and are no faster
 
 
 def _take(logits: Array, tokens: Array) -> Array:
@@ -89,15 +90,14 @@ class Logits:
 class FactoredLogits:
     """Distributions given by hidden states and the head that maps them to logits, evaluated in chunks.
 
-    logits = hidden @ kernel + bias are computed for `chunk_size` positions at a time, and backwards in blocks of the
-    vocabulary that are as large, so
-    `[..., V]` never exists. The product runs in the dtype of `hidden` and accumulates in float32. Reverse-mode only.
+    logits = hidden @ kernel + bias are computed in parts as large as `chunk_size` positions: log-probs and entropies in
+    blocks of the vocabulary, other functions (`map`) in chunks of positions. `[..., V]` never exists. The product runs in the dtype of `hidden` and accumulates in float32. Reverse-mode only.
 
     Attributes:
       hidden: `[..., D]` the model's last hidden states.
       kernel: `[D, V]` the head (for a tied head the transposed embedding).
       bias: `[V]` or None.
-      chunk_size: positions at a time; memory grows with chunk_size * V, backwards too.
+      chunk_size: positions at a time; memory grows with chunk_size * V, backwards too, up to `LARGEST_BLOCK` logits.
     """
 
     hidden: Array
@@ -137,7 +137,7 @@ class FactoredLogits:
         where = jnp.ones(self.shape, bool) if where is None else where
         flat = (self.rows(where), self.kernel, self.bias, tokens.reshape(-1))
         flat = varying_like(flat, flat)
-        log_probs, entropies = _chunked_statistics(self.chunk_size, with_entropies, *flat)
+        log_probs, entropies = _blockwise_statistics(self.chunk_size, with_entropies, *flat)
         return (
             jnp.where(where, log_probs.reshape(self.shape), 0.0),
             jnp.where(where, entropies.reshape(self.shape), 0.0),
@@ -206,9 +206,12 @@ def _restore(tree: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _head(rows: Array, kernel: Array, bias: Array | None) -> Array:
-    accumulate = jnp.float64 if rows.dtype == jnp.float64 else jnp.float32
-    logits = jnp.matmul(rows, kernel.astype(rows.dtype), preferred_element_type=accumulate)
-    return logits if bias is None else logits + bias.astype(accumulate)[None, :]
+    logits = jnp.matmul(rows, kernel.astype(rows.dtype), preferred_element_type=_accumulator(rows))
+    return logits if bias is None else logits + bias.astype(logits.dtype)[None, :]
+
+
+def _accumulator(x: Array) -> Any:
+    return jnp.float64 if x.dtype == jnp.float64 else jnp.float32
 
 
 def _in_chunks(x: Array, size: int) -> Array:
@@ -218,50 +221,69 @@ def _in_chunks(x: Array, size: int) -> Array:
     return padded.reshape(-1, size, *x.shape[1:])
 
 
-def _statistics_of_rows(rows: Array, kernel: Array, bias: Array | None, tokens: Array, with_entropies: bool):
-    logits = _head(rows, kernel, bias)
-    normaliser = jax.nn.logsumexp(logits, axis=-1)
-    entropies = jnp.zeros_like(normaliser)
-    if with_entropies:
-        log_probs = logits - normaliser[:, None]
-        entropies = -jnp.sum(weighted(log_probs, log_probs), axis=-1)
-    return _take(logits, tokens) - normaliser, entropies, normaliser
+def _over_vocabulary(step, carry, chunk_size: int, hidden: Array, kernel: Array, bias: Array | None):
+    """Folds `step(carry, start, columns [D, W], logits [N, W])` over blocks of the vocabulary as large as a chunk."""
+    vocabulary = kernel.shape[1]
+    widest = min(vocabulary, max(1, min(chunk_size * vocabulary, LARGEST_BLOCK) // max(hidden.shape[0], 1)))
+    width = -(-vocabulary // -(-vocabulary // widest))  # blocks of one size where that is possible
+
+    def block(carry, start, width):
+        columns = jax.lax.dynamic_slice_in_dim(kernel, start, width, axis=1).astype(hidden.dtype)
+        offsets = None if bias is None else jax.lax.dynamic_slice_in_dim(bias, start, width)
+        return step(carry, start, columns, _head(hidden, columns, offsets))
+
+    starts = jnp.arange(vocabulary // width, dtype=jnp.int32) * width
+    carry, _ = jax.lax.scan(lambda carry, start: (block(carry, start, width), None), carry, starts)
+    rest = vocabulary % width
+    return block(carry, jnp.asarray(vocabulary - rest, jnp.int32), rest) if rest else carry
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _chunked_statistics(chunk_size, with_entropies, hidden, kernel, bias, tokens):
+def _blockwise_statistics(chunk_size, with_entropies, hidden, kernel, bias, tokens):
     """Log p(token) and entropy of every row, `[N], [N]`; the backward rule keeps the normalisers, not the logits."""
-    return _chunked_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens)[0]
+    return _blockwise_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens)[0]
 
 
-def _chunked_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens):
-    def one(chunk):
-        return _statistics_of_rows(chunk[0], kernel, bias, chunk[1], with_entropies)
+def _blockwise_statistics_forward(chunk_size, with_entropies, hidden, kernel, bias, tokens):
+    """Keeps the largest logit so far and, relative to it, the sum of exponentials and their sum weighted by the logits."""
+    tokens = tokens.astype(jnp.int32)
 
-    count, size = hidden.shape[0], min(chunk_size, max(hidden.shape[0], 1))
-    chunks = (_in_chunks(hidden, size), _in_chunks(tokens, size))
-    log_probs, entropies, normalisers = (x.reshape(-1)[:count] for x in jax.lax.map(one, chunks))
-    return (log_probs, entropies), (hidden, kernel, bias, tokens, entropies, normalisers)
+    def step(carry, start, columns, logits):
+        previous, total, weighted_total, taken = carry
+        largest = jnp.maximum(previous, logits.max(axis=1))
+        scale, relative = jnp.exp(previous - largest), logits - largest[:, None]
+        if with_entropies:
+            weighted_total = scale * (weighted_total + total * (previous - largest))
+            weighted_total += weighted(relative, relative).sum(axis=1)
+        total = scale * total + jnp.exp(relative).sum(axis=1)
+        inside = (tokens >= start) & (tokens < start + logits.shape[1])
+        taken = jnp.where(inside, _take(logits, jnp.where(inside, tokens - start, 0)), taken)
+        return largest, total, weighted_total, taken
+
+    zeros = jnp.zeros(hidden.shape[0], _accumulator(hidden))
+    lowest = jnp.full_like(zeros, jnp.finfo(zeros.dtype).min / 2)  # finite: no infinity is ever subtracted from another
+    carry = varying_like((lowest, zeros, zeros, zeros), (hidden, kernel, bias, tokens))
+    largest, total, weighted_total, taken = _over_vocabulary(step, carry, chunk_size, hidden, kernel, bias)
+    normalisers = largest + jnp.log(total)
+    entropies = jnp.log(total) - weighted_total / total if with_entropies else zeros
+    return (taken - normalisers, entropies), (hidden, kernel, bias, tokens, entropies, normalisers)
 
 
-def _chunked_statistics_backward(chunk_size, with_entropies, residuals, cotangents):
-    """Goes through the vocabulary in blocks as large as a chunk, so that the kernel's gradient is written only once."""
+def _blockwise_statistics_backward(chunk_size, with_entropies, residuals, cotangents):
+    """Computes the logits of each block again and writes each column of the kernel's gradient once."""
     hidden, kernel, bias, tokens, entropies, normalisers = residuals
     log_prob_cotangents, entropy_cotangents = (cotangent[:, None] for cotangent in cotangents)
-    positions, vocabulary = hidden.shape[0], kernel.shape[1]
-    width = min(vocabulary, max(1, chunk_size * vocabulary // max(positions, 1)))
+    transposed = hidden.T  # once, not in every block
 
-    def block(gradients, start, width):
+    def step(gradients, start, columns, logits):
         hidden_gradient, kernel_gradient, bias_gradient = gradients
-        columns = jax.lax.dynamic_slice_in_dim(kernel, start, width, axis=1).astype(hidden.dtype)
-        offsets = None if bias is None else jax.lax.dynamic_slice_in_dim(bias, start, width)
-        log_probs = _head(hidden, columns, offsets) - normalisers[:, None]
-        taken = tokens.astype(jnp.int32)[:, None] == start + jnp.arange(width, dtype=jnp.int32)[None, :]
+        log_probs = logits - normalisers[:, None]
+        taken = tokens[:, None] == start + jnp.arange(logits.shape[1], dtype=jnp.int32)[None, :]
         slope = jnp.where(taken, log_prob_cotangents, 0.0) - jnp.exp(log_probs) * log_prob_cotangents
         if with_entropies:
             slope -= weighted(log_probs, log_probs + entropies[:, None]) * entropy_cotangents
         narrow = slope.astype(hidden.dtype)
-        part = jnp.matmul(hidden.T, narrow, preferred_element_type=slope.dtype).astype(kernel.dtype)
+        part = jnp.matmul(transposed, narrow, preferred_element_type=slope.dtype).astype(kernel.dtype)
         kernel_gradient = jax.lax.dynamic_update_slice_in_dim(kernel_gradient, part, start, axis=1)
         if bias is not None:
             part = slope.sum(axis=0).astype(bias.dtype)
@@ -270,13 +292,9 @@ def _chunked_statistics_backward(chunk_size, with_entropies, residuals, cotangen
         return hidden_gradient, kernel_gradient, bias_gradient
 
     zeros = (jnp.zeros(hidden.shape, normalisers.dtype), *jax.tree.map(jnp.zeros_like, (kernel, bias)))
-    gradients = varying_like(zeros, residuals, cotangents)
-    starts = jnp.arange(vocabulary // width, dtype=jnp.int32) * width
-    gradients, _ = jax.lax.scan(lambda gradients, start: (block(gradients, start, width), None), gradients, starts)
-    if rest := vocabulary % width:
-        gradients = block(gradients, jnp.asarray(vocabulary - rest, jnp.int32), rest)
+    gradients = _over_vocabulary(step, varying_like(zeros, residuals, cotangents), chunk_size, hidden, kernel, bias)
     hidden_gradient, kernel_gradient, bias_gradient = gradients
     return hidden_gradient.astype(hidden.dtype), kernel_gradient, bias_gradient, None
 
 
-_chunked_statistics.defvjp(_chunked_statistics_forward, _chunked_statistics_backward)
+_blockwise_statistics.defvjp(_blockwise_statistics_forward, _blockwise_statistics_backward)

@@ -38,12 +38,17 @@ def compile_all(functions: Mapping[str, Callable[..., Any]], arguments: tuple[An
 
 
 def fastest(programs: Mapping[str, Callable[..., Any]], arguments: tuple[Any, ...], rounds: int = 9) -> dict[str, float]:
-    """Name -> least seconds over interleaved rounds, after one round to warm up."""
+    """Name -> least seconds over interleaved rounds, after one round to warm up.
+
+    Each round starts with another program: the memory a large one gives back slows down whichever comes next.
+    """
     best = dict.fromkeys(programs, np.inf)
+    names = list(programs)
     for turn in range(rounds + 1):
-        for name, program in programs.items():
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
             start = time.perf_counter()
-            jax.block_until_ready(program(*arguments))
+            jax.block_until_ready(programs[name](*arguments))
             best[name] = min(best[name], time.perf_counter() - start) if turn else best[name]
     return best
 
