@@ -91,7 +91,8 @@ class FactoredLogits:
     """Distributions given by hidden states and the head that maps them to logits, evaluated in chunks.
 
     logits = hidden @ kernel + bias are computed in parts as large as `chunk_size` positions: log-probs and entropies in
-    blocks of the vocabulary, other functions (`map`) in chunks of positions. `[..., V]` never exists. The product runs in the dtype of `hidden` and accumulates in float32. Reverse-mode only.
+    blocks of the vocabulary, other functions (`map`) in chunks of positions. `[..., V]` never exists. The product runs
+    in the dtype of `hidden` and accumulates in float32. Reverse-mode only.
 
     Attributes:
       hidden: `[..., D]` the model's last hidden states.

@@ -26,6 +26,8 @@ class Terms(core.Terms):
       rewards: `[B]` reward of each response.
       token_rewards: `[B, T]` reward of each token.
       group_ids: `[B]` integers; responses to one prompt share an id, any integers will do.
+      correct: `[B]` true where a verifier accepted the response.
+      answer_ids: `[B]` integers; responses with the same final answer share an id, any integers will do.
       truncated: `[B]` true where generation hit the length limit before its stop token.
       old_log_probs: `[B, T]` log-probs under the policy that starts the update, in the context that sampled.
       behaviour_log_probs: `[B, T]` log-probs as the sampler reported them, if it differs from the trainer.
@@ -50,6 +52,8 @@ class Terms(core.Terms):
     rewards: Array = data("B")
     token_rewards: Array = data("B T")
     group_ids: Array = data("B")
+    correct: Array = data("B")
+    answer_ids: Array = data("B")
     truncated: Array = data("B")
     old_log_probs: Array = data("B T")
     behaviour_log_probs: Array = data("B T")

@@ -1,0 +1,73 @@
+"""Batches of sampled responses on which every objective of the room is checked."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from algax import Logits, policy
+
+from ...kinds import LossRoom
+
+LENGTH, VOCABULARY = 6, 7
+GROUPS = np.array([5, 5, 5, 90, 90, 90, 90, -2])
+
+
+def make_terms(rng, rows):
+    shape = (rows, LENGTH)
+    ids = np.resize(GROUPS, rows)
+    rewards = np.where(ids == 5, 0.3, rng.normal(size=rows))  # one group whose rewards are all equal
+    lengths = rng.integers(2, LENGTH + 1, rows)
+    mask = np.arange(LENGTH)[None, :] < lengths[:, None]
+    mask[:, 1] &= np.arange(rows) % 3 > 0  # holes, as tool output leaves them
+
+    def normal(*size):
+        return jnp.asarray(rng.normal(size=size), jnp.float32)
+
+    return policy.Terms(
+        inputs=jnp.asarray(rng.integers(0, VOCABULARY, shape)),
+        tokens=jnp.asarray(rng.integers(0, VOCABULARY, shape)),
+        mask=jnp.asarray(mask),
+        rewards=jnp.asarray(rewards, jnp.float32),
+        token_rewards=normal(*shape),
+        group_ids=jnp.asarray(ids),
+        truncated=jnp.asarray(rng.random(rows) < 0.4),
+        correct=jnp.asarray(rng.random(rows) < 0.5),
+        answer_ids=jnp.asarray(rng.integers(0, 3, rows)),
+        old_log_probs=-2.0 + normal(*shape),
+        behaviour_log_probs=-2.0 + normal(*shape),
+        ref_log_probs=-2.0 + normal(*shape),
+        old_values=normal(*shape),
+        ref_distribution=Logits(normal(*shape, VOCABULARY)),
+    )
+
+
+def make_params(rng):
+    table = rng.normal(size=(VOCABULARY, VOCABULARY))
+    return {"table": jnp.asarray(table, jnp.float32), "values": jnp.asarray(rng.normal(size=VOCABULARY), jnp.float32)}
+
+
+def one_hot(params, inputs):
+    return jax.nn.one_hot(inputs, VOCABULARY, dtype=params["table"].dtype)
+
+
+forward = policy.forward(
+    lambda params, inputs: one_hot(params, inputs) @ params["table"],
+    lambda params, inputs: one_hot(params, inputs) @ params["values"],
+)
+
+
+def extreme_log_ratios(terms):
+    signs = jnp.where(jnp.arange(terms.old_log_probs.size).reshape(terms.old_log_probs.shape) % 2 == 0, 1e4, -1e4)
+    return terms.replace(old_log_probs=signs, behaviour_log_probs=-signs, ref_log_probs=signs)
+
+
+ROOM = LossRoom(
+    terms=make_terms,
+    params=make_params,
+    forward=forward,
+    degenerate={
+        "equal rewards": lambda terms: terms.replace(rewards=jnp.full_like(terms.rewards, 0.1)),
+        "groups of one": lambda terms: terms.replace(group_ids=jnp.arange(terms.rewards.shape[0])),
+        "extreme log-ratios": extreme_log_ratios,
+    },
+)
