@@ -70,9 +70,7 @@ def unlearning(
     def batch(params, context, step, key):
         del params, step
         keys = dict(zip(rows, jax.random.split(key), strict=True))
-        inputs = {
-            name: value[jax.random.randint(keys[name], (batch_size,), 0, len(value))] for name, value in rows.items()
-        }
+        inputs = {name: value[jax.random.randint(keys[name], (batch_size,), 0, len(value))] for name, value in rows.items()}
         return unlearn.Terms(
             inputs=inputs,
             forget_mask=window_mask(inputs["forget"]),
@@ -90,8 +88,6 @@ def unlearning(
 
     def evaluate(params, context, key):
         del context, key
-        return {
-            name: mean_nll(window_log_probs(model, params, value), window_mask(value)) for name, value in held.items()
-        }
+        return {name: mean_nll(window_log_probs(model, params, value), window_mask(value)) for name, value in held.items()}
 
     return Task(init, batch, forward, evaluate)

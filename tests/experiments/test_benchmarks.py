@@ -86,7 +86,7 @@ def test_fastest_takes_turns_and_leaves_the_first_round_out(monkeypatch):
     monkeypatch.setattr(measure, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
     programs = {name: functools.partial(program, name) for name in durations}
     assert measure.fastest(programs, (3,), rounds=2) == {"a": 4.0, "b": 7.0}
-    assert calls == [("a", 3), ("b", 3)] * 3
+    assert calls == [("a", 3), ("b", 3), ("b", 3), ("a", 3), ("a", 3), ("b", 3)]  # each round begins with the next program
 
 
 def test_table(monkeypatch, tmp_path, capsys):

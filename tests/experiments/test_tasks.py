@@ -3,12 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy import stats
 from sklearn import datasets
 
 from algax import models
 from algax.experiments import configs, resolve, tasks, trainer
+from algax.experiments.tasks.bandit import measure
 from algax.experiments.tasks.bradley_terry import kendall_tau, objective
 from algax.experiments.tasks.digits import split
 from algax.experiments.tasks.modular_addition import table
@@ -128,3 +130,59 @@ def test_steps_of_a_task_promote_nothing(name):
         jax.eval_shape(task.forward, params, terms, key)
         metrics = jax.eval_shape(task.evaluate, params, context, key)
     assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())
+
+
+def test_bandit_measures_a_known_policy():
+    """Two prompts of four answers: probabilities written down by hand."""
+    probabilities = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.01, 0.97, 0.01, 0.01]])
+    right = jnp.array([[True, False, True, False], [True, True, False, False]])
+    measured = measure(probabilities, right)
+    np.testing.assert_allclose(measured["accuracy"], (0.5 + 0.98) / 2, rtol=1e-6)
+    np.testing.assert_allclose(measured["worst_accuracy"], 0.5, rtol=1e-6)
+    np.testing.assert_allclose(measured["entropy"], (np.log(2) - 0.03 * np.log(0.01) - 0.97 * np.log(0.97)) / 2, rtol=1e-6)
+    assert measured["right_answers_kept"] == 1.0  # one each: 0.01 is too little to count
+
+
+def test_bandit_samples_once_for_all_epochs_and_refreshes_its_sampler():
+    task = tasks.bandit(models.MLP((5,), use_bias=False), prompts=3, answers=5, right_answers=2, epochs=2)
+    params, context = task.init(jax.random.key(0))
+    tx = tasks.refresh_sampler(2)
+    state = tx.init(params)
+    tokens, distances = [], []
+    for step in range(4):
+        tokens.append(task.batch(params, context, step, None).tokens)
+        updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "sampler": params["sampler"]}
+        updates, state = tx.update(updates, state, params)
+        params = optax.apply_updates(params, updates)
+        gap = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b)), params["policy"], params["sampler"])
+        distances.append(float(jax.tree.leaves(gap)[0]))
+    np.testing.assert_array_equal(tokens[0], tokens[1])
+    np.testing.assert_array_equal(tokens[2], tokens[3])
+    assert np.any(tokens[0] != tokens[2])
+    np.testing.assert_allclose(distances, [1.0, 0.0, 1.0, 0.0], atol=1e-6)
+
+
+def test_bandit_rewards_and_log_probs_are_those_of_its_table():
+    task = tasks.bandit(models.MLP((6,), use_bias=False), prompts=4, answers=6, right_answers=2, lowest_reward=-1.0)
+    params, context = task.init(jax.random.key(1))
+    assert np.all(np.sum(context["right"], axis=1) == 2)
+    terms = task.batch(params, context, 0, None)
+    filled = task.forward(params, terms, None)
+    tokens, groups = np.asarray(terms.tokens)[:, 0], np.asarray(terms.group_ids)
+    kernel = np.asarray(jax.tree.leaves(params["policy"])[0], np.float64)
+    logits = kernel + np.asarray(context["preferences"], np.float64)
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    np.testing.assert_allclose(filled.log_probs[:, 0], log_probs[groups, tokens], rtol=1e-5)
+    np.testing.assert_allclose(terms.old_log_probs, filled.log_probs, rtol=1e-6)
+    right = np.asarray(context["right"])[groups, tokens]
+    np.testing.assert_array_equal(terms.rewards, np.where(right, 1.0, -1.0))
+    np.testing.assert_array_equal(terms.correct, right)
+
+
+def test_bandit_refuses_what_it_cannot_play():
+    with pytest.raises(ValueError, match="right_answers must be from 1 to the 48 answers; got 49"):
+        tasks.bandit(models.MLP((48,)), right_answers=49)
+    with pytest.raises(ValueError, match="epochs must be at least 1; got 0"):
+        tasks.bandit(models.MLP((48,)), epochs=0)
+    with pytest.raises(ValueError, match="every must be at least 1; got 0"):
+        tasks.refresh_sampler(0)
