@@ -14,10 +14,10 @@ COVERED = 0.02  # a right answer counts as one the policy still gives above this
 
 
 def refresh_sampler(every: int) -> optax.GradientTransformation:
-    """The last step of an arm's optimizer on `bandit`: the sampler becomes a copy of the policy every so many updates.
+    """The last step of an arm's optimizer on `bandit`: a copy of the policy joins the samplers every so many updates.
 
     Args:
-        every: updates between copies; more than one makes the updates in between off-policy.
+        every: updates between copies, the task's `epochs` so that every batch has a new sampler.
 
     Raises:
         ValueError: `every` is below 1.
@@ -28,8 +28,12 @@ def refresh_sampler(every: int) -> optax.GradientTransformation:
     def update(updates, count, params):
         updated = optax.apply_updates(params["policy"], updates["policy"])
         due = (count + 1) % every == 0
-        to_sampler = jax.tree.map(lambda new, old: jnp.where(due, new - old, 0.0), updated, params["sampler"])
-        return {"policy": updates["policy"], "sampler": to_sampler}, count + 1
+
+        def change(new, old):
+            queue = jnp.concatenate([old[1:], new[None]])
+            return jnp.where(due, queue - old, 0.0)
+
+        return {"policy": updates["policy"], "samplers": jax.tree.map(change, updated, params["samplers"])}, count + 1
 
     return optax.GradientTransformation(lambda params: jnp.zeros([], jnp.int32), update)
 
@@ -53,14 +57,15 @@ def bandit(
     right_answers: int = 6,
     samples_per_prompt: int = 8,
     epochs: int = 4,
+    delay: int = 0,
     spread: float = 1.5,
     lowest_reward: float = 0.0,
 ) -> Task:
     """A contextual bandit for policy losses: every prompt has the same number of right answers, drawn at random.
 
     The policy starts at random preferences, logits = model + spread * normal noise that a seed keeps. Samples come from the
-    sampler, which `refresh_sampler`, the last step of an arm's optimizer, makes a copy of the policy now and then. Together
-    they are the parameters, `{"policy": ..., "sampler": ...}`.
+    oldest of the samplers, a queue of copies of the policy that `refresh_sampler`, the last step of an arm's optimizer, moves
+    on. Together they are the parameters, `{"policy": ..., "samplers": ...}`.
 
     Args:
         model: a Linen module, one-hot prompts `[B, prompts]` to logits `[B, answers]`; without a hidden layer a table.
@@ -69,6 +74,7 @@ def bandit(
         right_answers: how many of them are right.
         samples_per_prompt: answers sampled to a prompt, one group.
         epochs: updates on the same samples.
+        delay: how many batches before its use a batch was sampled.
         spread: standard deviation of the logits at the start.
         lowest_reward: of a wrong answer; a right one has 1.
 
@@ -80,6 +86,8 @@ def bandit(
         raise ValueError(f"right_answers must be from 1 to the {answers} answers; got {right_answers}")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1; got {epochs}")
+    if delay < 0:
+        raise ValueError(f"delay must be at least 0; got {delay}")
     groups = jnp.repeat(jnp.arange(prompts), samples_per_prompt)
 
     def logits(params, inputs):
@@ -95,13 +103,15 @@ def bandit(
         ranks = jnp.argsort(jnp.argsort(jax.random.uniform(right_key, (prompts, answers)), axis=-1), axis=-1)
         context = {"preferences": preferences, "right": ranks < right_answers, "key": sample_key}
         reference = logits(params, {"prompts": jnp.arange(prompts), "preferences": preferences})
-        return {"policy": params, "sampler": params}, {**context, "reference": reference}
+        samplers = jax.tree.map(lambda x: jnp.stack([x] * (delay + 1)), params)
+        return {"policy": params, "samplers": samplers}, {**context, "reference": reference}
 
     def batch(params, context, step, key):
         del key  # the samples of all epochs are the same
         sample_key = jax.random.fold_in(context["key"], step // epochs)
         inputs = jax.tree.map(lambda x: x[groups], all_inputs(context))
-        sampler = algax.Logits(logits(params["sampler"], inputs)[:, None])
+        oldest = jax.tree.map(lambda x: x[0], params["samplers"])
+        sampler = algax.Logits(logits(oldest, inputs)[:, None])
         tokens = jax.random.categorical(sample_key, sampler.logits)
         right = jnp.take_along_axis(context["right"][groups], tokens, axis=1)[:, 0]
         reference = algax.Logits(context["reference"][groups][:, None])

@@ -143,23 +143,23 @@ def test_bandit_measures_a_known_policy():
     assert measured["right_answers_kept"] == 1.0  # one each: 0.01 is too little to count
 
 
-def test_bandit_samples_once_for_all_epochs_and_refreshes_its_sampler():
-    task = tasks.bandit(models.MLP((5,), use_bias=False), prompts=3, answers=5, right_answers=2, epochs=2)
+def test_bandit_samples_once_for_all_epochs_from_a_policy_as_old_as_asked():
+    """The policy moves by 1 an update, so that its distance from the oldest sampler is that sampler's age."""
+    task = tasks.bandit(models.MLP((5,), use_bias=False), prompts=3, answers=5, right_answers=2, epochs=2, delay=1)
     params, context = task.init(jax.random.key(0))
     tx = tasks.refresh_sampler(2)
     state = tx.init(params)
-    tokens, distances = [], []
-    for step in range(4):
+    tokens, ages = [], []
+    for step in range(8):
         tokens.append(task.batch(params, context, step, None).tokens)
-        updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "sampler": params["sampler"]}
+        ages.append(float(jax.tree.leaves(params["policy"])[0][0, 0] - jax.tree.leaves(params["samplers"])[0][0, 0, 0]))
+        updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "samplers": params["samplers"]}
         updates, state = tx.update(updates, state, params)
         params = optax.apply_updates(params, updates)
-        gap = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b)), params["policy"], params["sampler"])
-        distances.append(float(jax.tree.leaves(gap)[0]))
+    np.testing.assert_allclose(ages, [0.0, 1.0, 2.0, 3.0, 2.0, 3.0, 2.0, 3.0], atol=1e-5)
     np.testing.assert_array_equal(tokens[0], tokens[1])
     np.testing.assert_array_equal(tokens[2], tokens[3])
     assert np.any(tokens[0] != tokens[2])
-    np.testing.assert_allclose(distances, [1.0, 0.0, 1.0, 0.0], atol=1e-6)
 
 
 def test_bandit_rewards_and_log_probs_are_those_of_its_table():
@@ -184,5 +184,7 @@ def test_bandit_refuses_what_it_cannot_play():
         tasks.bandit(models.MLP((48,)), right_answers=49)
     with pytest.raises(ValueError, match="epochs must be at least 1; got 0"):
         tasks.bandit(models.MLP((48,)), epochs=0)
+    with pytest.raises(ValueError, match="delay must be at least 0; got -1"):
+        tasks.bandit(models.MLP((48,)), delay=-1)
     with pytest.raises(ValueError, match="every must be at least 1; got 0"):
         tasks.refresh_sampler(0)
