@@ -97,6 +97,40 @@ def warmup_stable_decay_simplified(
     return phases([*pieces, last])
 
 
+def warmup_stable_decay_constant(
+    peak: float, end: float, *, warmup: int, stable: int, decay_steps: int, shape: str = "cosine"
+) -> optax.Schedule:
+    """WSDC: linear warmup from 0, a plateau at `peak`, a decay to `end`, and `end` from there on.
+
+    Args:
+      peak: value of the plateau, > 0.
+      end: last value, >= 0; > 0 for the inverse and the exponential shape.
+      warmup: steps of warmup, an integer >= 0.
+      stable: steps of the plateau, an integer >= 0.
+      decay_steps: steps of the decay, an integer >= 1.
+      shape: shape of the decay, see `decay`; the paper does not state it.
+
+    Returns:
+      An `optax.Schedule`.
+
+    Raises:
+      ValueError: a number is out of range, or an unknown shape.
+
+    Source: Deng et al., "PLM: Efficient Peripheral Language Models Hardware-Co-Designed for Ubiquitous Computing", 2025,
+    arXiv 2503.12167, where the last phase sees the best data.
+
+    Example:
+      >>> schedule = schedules.warmup_stable_decay_constant(3e-4, 3e-5, warmup=10, stable=60, decay_steps=20)
+    """
+    checks.positive("peak", peak)
+    checks.non_negative("end", end)
+    for name, length in {"warmup": warmup, "stable": stable}.items():
+        checks.integer(name, length, least=0)
+    checks.integer("decay_steps", decay_steps, least=1)
+    rise = optax.linear_schedule(0.0, peak, max(warmup, 1))
+    return phases([(warmup, rise), (stable, peak), (None, decay(peak, end, decay_steps, shape))])
+
+
 def _checked(checkpoints: Sequence[int]) -> list[int]:
     steps = [checks.integer("checkpoints", checkpoint, least=1) for checkpoint in checkpoints]
     if not steps or any(later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)):

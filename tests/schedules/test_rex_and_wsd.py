@@ -44,9 +44,7 @@ def test_rex_warms_up_and_runs_on_the_remaining_steps():
 
 def test_warmup_stable_decay():
     schedule = schedules.warmup_stable_decay(2.0, 30, warmup=4, decay_steps=10)
-    np.testing.assert_allclose(
-        values(schedule, [0, 1, 4, 20, 25, 30, 90]), [0, 0.5, 2, 2, 2 / 5.5, 0.2, 0.2], rtol=1e-6
-    )
+    np.testing.assert_allclose(values(schedule, [0, 1, 4, 20, 25, 30, 90]), [0, 0.5, 2, 2, 2 / 5.5, 0.2, 0.2], rtol=1e-6)
 
 
 def test_one_checkpoint_is_plain_warmup_stable_decay():

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from algax import schedules
 
@@ -37,4 +38,73 @@ def warmup_stable_decay(inputs, hyperparameters):
     }
 
 
-ADAPTERS = {"226_rex": rex, "252_wsd_wsds": warmup_stable_decay}
+def infinite(inputs, hyperparameters):
+    h, steps = hyperparameters, jnp.asarray(inputs["steps"])
+    phases = {"warmup": h["warmup"], "cooldown": h["cooldown"], "plateau": h["constant_steps"], "anneal": h["anneal_steps"]}
+
+    def values(shape):
+        schedule = schedules.infinite(h["peak"], h["constant"], h["minimum"], **phases, cooldown_shape=shape, alpha=h["alpha"])
+        return jax.vmap(schedule)(steps)
+
+    cosine = schedules.rewarmed(h["peak"], h["minimum"], [h["total"]], warmup_fraction=h["warmup"] / h["total"])
+    return {
+        "infinite_cosine": values("cosine"),
+        "infinite_inv_sqrt": values("inverse_sqrt"),
+        "cosine": jax.vmap(cosine)(steps),
+    }
+
+
+def power(inputs, hyperparameters):
+    h, steps = hyperparameters, jnp.asarray(inputs["steps"])
+    schedule = schedules.power(
+        batch_size=h["batch_size_sequences"],
+        sequence_length=h["seq_length"],
+        peak=h["peak"],
+        scale=h["a"],
+        exponent=h["b"],
+        warmup=h["warmup"],
+    )
+    tokens = np.asarray(inputs["steps"], np.int64) * h["batch_size_sequences"] * h["seq_length"]
+    return {"lr": jax.vmap(schedule)(steps), "tokens": tokens}
+
+
+def warmup_stable_decay_constant(inputs, hyperparameters):
+    h, steps = hyperparameters, jnp.asarray(inputs["steps"])
+
+    def values(shape):
+        schedule = schedules.warmup_stable_decay_constant(
+            h["peak"], h["minimum"], warmup=h["warmup"], stable=h["stable"], decay_steps=h["decay"], shape=shape
+        )
+        return jax.vmap(schedule)(steps)
+
+    return {shape: values(shape) for shape in ("linear", "cosine", "exponential")}
+
+
+def refined(inputs, hyperparameters):
+    norms, fraction = inputs["grad_norms"], hyperparameters["tau"]
+
+    def raw(method, window_fraction):
+        """The released code divides by the last weight instead of the largest value."""
+        exponent = {"sgd": -2.0, "adam": -1.0}[method]
+        values = schedules.refine(norms, method=method, window_fraction=window_fraction)
+        before_last = schedules.smooth_norms(norms, window_fraction=window_fraction)[-2] ** exponent
+        return values * (before_last / values[-2])
+
+    return {
+        "filtered": schedules.smooth_norms(norms, window_fraction=fraction),
+        "sgd_raw": raw("sgd", fraction),
+        "adam_raw": raw("adam", fraction),
+        "sgd": schedules.refine(norms, method="sgd", window_fraction=fraction),
+        "adam": schedules.refine(norms, method="adam", window_fraction=fraction),
+        "sgd_unfiltered_raw": raw("sgd", 0.0),
+    }
+
+
+ADAPTERS = {
+    "221_refined_schedule": refined,
+    "226_rex": rex,
+    "232_power_schedule": power,
+    "235_infinite_schedules": infinite,
+    "252_wsd_wsds": warmup_stable_decay,
+    "257_wsdc": warmup_stable_decay_constant,
+}
