@@ -77,11 +77,13 @@ class UpdateExample(NamedTuple):
       kwargs: hyperparameters.
       bad: see `LossExample`.
       functions: names of hyperparameters that are functions and no schedules.
+      extra_args: keyword arguments that `update` needs beside the parameters.
     """
 
     kwargs: Mapping[str, Any] = {}
     bad: tuple[Mapping[str, Any], ...] = ()
     functions: tuple[str, ...] = ()
+    extra_args: Mapping[str, Any] = {}
 
 
 class CurriculumExample(NamedTuple):

@@ -25,14 +25,14 @@ def test_schedules(case):
 
 @pytest.mark.parametrize("case", cases(UpdateExample), ids=label)
 def test_updates(case):
-    check_update(case.factory, case.example.kwargs, case.example.functions)
+    check_update(case.factory, case.example.kwargs, case.example.functions, case.example.extra_args)
 
 
 @pytest.mark.parametrize("case", cases(UpdateExample), ids=label)
 def test_update_states_round_trip_through_orbax(case, tmp_path):
     tx = optax.chain(case.factory(**case.example.kwargs), optax.scale(-0.1))
     params = example_params()
-    _, state = tx.update(jax.tree.map(jnp.ones_like, params), tx.init(params), params)
+    _, state = tx.update(jax.tree.map(jnp.ones_like, params), tx.init(params), params, **case.example.extra_args)
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(tmp_path / "state", {"params": params, "state": state})
         checkpointer.wait_until_finished()

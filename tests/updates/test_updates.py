@@ -18,9 +18,7 @@ def apply(tx, gradient, params):
 def test_a_vector_on_an_axis():
     params, gradient = {"w": jnp.array([1.0, 0.0])}, {"w": jnp.array([3.0, 4.0])}
     np.testing.assert_allclose(apply(updates.orthogonal_gradient(), gradient, params)["w"], [0.0, 5.0], atol=1e-6)
-    np.testing.assert_allclose(
-        apply(updates.orthogonal_gradient(rescale=False), gradient, params)["w"], [0.0, 4.0], atol=1e-6
-    )
+    np.testing.assert_allclose(apply(updates.orthogonal_gradient(rescale=False), gradient, params)["w"], [0.0, 4.0], atol=1e-6)
 
 
 @settings(deadline=None, max_examples=25)

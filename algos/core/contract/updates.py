@@ -33,6 +33,7 @@ def check_update(
     factory: Callable[..., optax.GradientTransformation],
     kwargs: Mapping[str, Any] | None = None,
     functions: tuple[str, ...] = (),
+    extra_args: Mapping[str, Any] | None = None,
 ) -> None:
     """Checks an update transform: types, structure and sharding kept, compiled once, stable under scan, injectable.
 
@@ -40,20 +41,27 @@ def check_update(
       factory: returns an Optax gradient transformation.
       kwargs: its hyperparameters.
       functions: names of those that are functions and no schedules.
+      extra_args: keyword arguments that its `update` needs beside the parameters.
 
     Raises:
       ContractError: the transformation does otherwise.
     """
-    kwargs = dict(kwargs or {})
+    kwargs, extra = dict(kwargs or {}), dict(extra_args or {})
     for dtype in (jnp.float32, jnp.bfloat16):
-        _check_types(factory(**kwargs), example_params(dtype))
-    _check_sharding(factory(**kwargs))
+        _check_types(_given(factory(**kwargs), extra), example_params(dtype))
+    _check_sharding(_given(factory(**kwargs), extra))
     injected = optax.inject_hyperparams(factory, static_args=functions)(**kwargs)
     params = example_params()
     grads = _gradients(params)
-    expected, _ = factory(**kwargs).update(grads, factory(**kwargs).init(params), params)
-    actual, _ = injected.update(grads, injected.init(params), params)
+    expected, _ = factory(**kwargs).update(grads, factory(**kwargs).init(params), params, **extra)
+    actual, _ = injected.update(grads, injected.init(params), params, **extra)
     require_equal("with injected hyperparameters", actual, expected, 1e-6)
+
+
+def _given(tx: optax.GradientTransformation, extra: Mapping[str, Any]) -> optax.GradientTransformation:
+    """The transformation with its extra arguments filled in."""
+    tx = optax.with_extra_args_support(tx)
+    return optax.GradientTransformation(tx.init, lambda updates, state, params: tx.update(updates, state, params, **extra))
 
 
 def _check_types(tx: optax.GradientTransformation, params: Any) -> None:

@@ -1,0 +1,83 @@
+"""Golden records of the room `updates` that need several steps."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from algax import updates
+
+
+def nap_project(inputs, hyperparameters):
+    del hyperparameters
+    outputs = {}
+    for name in sorted(name for name in inputs if name.startswith("kernel_init_")):
+        i = name.removeprefix("kernel_init_")
+        radii = updates.leaf_norms(jnp.asarray(inputs[name]))
+        outputs[f"kernel_proj_{i}"] = updates.project_norms(jnp.asarray(inputs[f"kernel_{i}"]), radii)
+        affine = updates.project_affine(jnp.asarray(inputs[f"scale_{i}"]), jnp.asarray(inputs[f"offset_{i}"]))
+        outputs[f"scale_proj_{i}"], outputs[f"offset_proj_{i}"] = affine
+    return outputs
+
+
+def logistic_gd(inputs, hyperparameters):
+    features, labels = jnp.asarray(inputs["features"]), jnp.asarray(inputs["labels"])
+    steps = hyperparameters["steps"]
+
+    def margins(theta):
+        return labels.astype(features.dtype) * (features @ theta)
+
+    def descend(*optimizer):
+        tx = optax.with_extra_args_support(optax.chain(*optimizer))
+        gradient = jax.grad(lambda theta: -jnp.mean(jax.nn.log_sigmoid(margins(theta))))
+
+        def step(carry, _):
+            theta, state = carry
+            change, state = tx.update(gradient(theta), state, theta, margins=margins(theta))
+            theta = optax.apply_updates(theta, change)
+            return (theta, state), theta
+
+        start = jnp.zeros(features.shape[1], features.dtype)
+        _, iterates = jax.lax.scan(step, (start, tx.init(start)), None, length=steps)
+        return jnp.concatenate([start[None], iterates])
+
+    large = hyperparameters["gamma_large"]
+    return {
+        "lr_gd": descend(optax.sgd(hyperparameters["gamma"])),
+        "normalized_lr_gd": descend(updates.normalize_by_error_mass(), optax.sgd(hyperparameters["gamma"])),
+        "lr_gd_large_over_gamma": descend(optax.sgd(large)) / large,
+        "batch_perceptron": updates.batch_perceptron(features, labels, steps=steps),
+        "normalized_batch_perceptron": updates.batch_perceptron(features, labels, steps=steps, normalized=True),
+    }
+
+
+def fedhyper(inputs, hyperparameters):
+    h = hyperparameters
+
+    def factors(tx, changes, previous=None, **extra_args):
+        """The factor each change got."""
+        state = tx.init(changes[0])
+        if previous is not None:
+            state = state._replace(previous=previous)
+        result = []
+        for change in changes:
+            scaled, state = tx.update(change, state, **extra_args)
+            result.append(jnp.vdot(scaled, change) / jnp.vdot(change, change))
+        return jnp.stack(result)
+
+    server = jnp.asarray(inputs["server_updates"])
+    low, high = h["server_clip"]
+    initial, (lowest, highest) = h["client_lr0"], h["client_lr_clip"]
+    sent = updates.hypergradient_factor(1.0, lowest / initial, highest / initial, mode="accumulate")
+    last, local = jnp.asarray(inputs["global_update"]), jnp.asarray(inputs["local_steps"])
+    client = updates.hypergradient_factor(
+        1.0, *h["local_clip"], mode="multiply", cap=h["local_step_cap"],
+        reference_weight=h["local_global_coef"] / h["clients_per_round"],
+    )  # fmt: skip
+    return {
+        "server_lr": factors(updates.hypergradient_factor(1.0, low, high), server),
+        "client_lr": initial * factors(sent, server),
+        "local_factor": jnp.concatenate([jnp.ones(1), factors(client, local[1:], last, reference=last)]),
+    }
+
+
+ADAPTERS = {"233_fedhyper": fedhyper, "239_nap_project": nap_project, "248_logistic_gd": logistic_gd}
