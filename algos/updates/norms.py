@@ -18,7 +18,7 @@ Params = Any
 class NormalizeAndProjectState(NamedTuple):
     """Steps taken, and the norm every leaf is kept at (`[]` each)."""
 
-    count: Array
+    step: Array
     radii: Params
 
 
@@ -99,12 +99,12 @@ def normalize_and_project(every: int = 1) -> optax.GradientTransformation:
     def update(updates: Params, state: NormalizeAndProjectState, params: Params | None = None):
         if params is None:
             raise ValueError("normalize_and_project needs `params`: call update(updates, state, params)")
-        count = state.count + 1
+        step = state.step + 1
         wide = jax.tree.map(at_least_float32, params)
         moved = jax.tree.map(lambda w, u: w + u.astype(w.dtype), wide, updates)
         projected = project_norms(moved, state.radii)
-        due = count % every == 0
+        due = step % every == 0
         updates = jax.tree.map(lambda p, w, u: jnp.where(due, (p - w).astype(u.dtype), u), projected, wide, updates)
-        return updates, NormalizeAndProjectState(count, state.radii)
+        return updates, NormalizeAndProjectState(step, state.radii)
 
     return optax.GradientTransformation(init, update)
