@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from ..kinds import Helper, UpdateExample
 
@@ -10,8 +11,21 @@ def _box(params):
     return jax.tree.map(lambda x: jnp.minimum(x, jnp.ones_like(x)), params)
 
 
+def _predict(params, inputs):
+    """A network that is not linear in its parameters."""
+    total = sum(jnp.sum(jnp.sin(x.astype(jnp.float32))) for x in jax.tree.leaves(params))
+    return inputs * total**2
+
+
+def _every_third(params):
+    """Masks for matrices; other leaves stay dense."""
+    return jax.tree.map(lambda x: jnp.arange(x.size).reshape(x.shape) % 3 > 0 if x.ndim == 2 else None, params)
+
+
 EXAMPLES = {
     "batch_perceptron": Helper("updates/test_perceptron.py"),
+    "drop_and_grow": Helper("updates/test_sparse.py"),
+    "erdos_renyi_densities": Helper("updates/test_sparse.py"),
     "hypergradient_factor": UpdateExample(
         {"initial": 0.5, "lower": 0.1, "upper": 2.0},
         bad=(
@@ -24,13 +38,36 @@ EXAMPLES = {
             {"reference_weight": -0.1},
         ),
     ),
+    "iso_flop_width": Helper("updates/test_sparse.py"),
     "leaf_norms": Helper("updates/test_norms.py"),
     "normalize_and_project": UpdateExample({"every": 1}, bad=({"every": 0}, {"every": 1.5})),
     "normalize_by_error_mass": UpdateExample(extra_args={"margins": jnp.linspace(-1.0, 2.0, 5)}),
-    "orthogonal_gradient": UpdateExample(
-        {"epsilon": 1e-30}, bad=({"granularity": "row"}, {"rescale": 1}, {"epsilon": 0.0})
+    "orthogonal_gradient": UpdateExample({"epsilon": 1e-30}, bad=({"granularity": "row"}, {"rescale": 1}, {"epsilon": 0.0})),
+    "prediction_gradient_penalty": UpdateExample(
+        {"predict": _predict},
+        bad=(
+            {"predict": 1.0},
+            {"predict": _predict, "bound": -0.1},
+            {"predict": _predict, "scale": 0.0},
+            {"predict": _predict, "radius": 0.0},
+            {"predict": _predict, "multiplier": -1.0},
+            {"predict": _predict, "multiplier_rate": -1.0},
+        ),
+        functions=("predict",),
+        extra_args={"inputs": jnp.ones(3)},
     ),
     "project": UpdateExample({"projection": _box}, bad=({"projection": 1.0},), functions=("projection",)),
     "project_affine": Helper("updates/test_norms.py"),
     "project_norms": Helper("updates/test_norms.py"),
+    "random_mask": Helper("updates/test_sparse.py"),
+    "rigl": UpdateExample(
+        {"inner": optax.sgd(0.1, momentum=0.9), "masks": _every_third, "every": 1},
+        bad=(
+            {"inner": optax.sgd(0.1), "masks": _every_third, "every": 0},
+            {"inner": optax.sgd(0.1), "masks": _every_third, "until": 0},
+            {"inner": optax.sgd(0.1), "masks": _every_third, "drop_fraction": 1.5},
+        ),
+        functions=("inner", "masks", "every", "until"),
+    ),
+    "sparse_training_flops": Helper("updates/test_sparse.py"),
 }

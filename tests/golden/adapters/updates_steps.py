@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from algax import updates
@@ -80,4 +81,60 @@ def fedhyper(inputs, hyperparameters):
     }
 
 
-ADAPTERS = {"233_fedhyper": fedhyper, "239_nap_project": nap_project, "248_logistic_gd": logistic_gd}
+def rigl_update(inputs, hyperparameters):
+    weights, mask, gradient = (jnp.asarray(inputs[name]) for name in ("weights", "mask", "dense_grad"))
+    kept, grown = updates.drop_and_grow(weights, mask, gradient, hyperparameters["drop_fraction"])
+    return {"kept": kept, "grown": grown, "new_mask": kept | grown}
+
+
+def sparse_widths(inputs, hyperparameters):
+    kernel_size = int(str(hyperparameters["kernel"]).split("x")[0])
+    example = hyperparameters["flops_example"]
+
+    def widths(kind):
+        return np.array([
+            [updates.iso_flop_width(kind, s, int(i), int(o), kernel_size=kernel_size) for s in inputs["sparsity"]]
+            for i, o in inputs["fan"]
+        ])  # fmt: skip
+
+    base = hyperparameters["base_width"]
+    flops = updates.sparse_training_flops
+    common = {"sparse_flops": example["sparse_flops"], "steps": example["iterations"], "batch_size": example["batch"]}
+    end = {"dense_flops": example["dense_flops"], "every": example["delta_t"], "until": example["rigl_end_fraction"]}
+    return {
+        "doped_rank": widths("doped"),
+        "factorized_width": widths("factorized"),
+        "factorized_width_sparse_u": widths("factorized_first"),
+        "wide_width": np.array([updates.iso_flop_width("wide", s, base, base) for s in inputs["sparsity"]]),
+        "parallel_branches": np.array([updates.iso_flop_width("parallel", s, base, base) for s in inputs["sparsity"]]),
+        "rigl_flops": np.array([flops(**common, **end)]),
+        "static_flops": np.array([flops(**common)]),
+    }
+
+
+def ignite(inputs, hyperparameters):
+    h = hyperparameters
+    x, y = jnp.asarray(inputs["x"]), jnp.asarray(inputs["y"])
+    params = {name: jnp.asarray(inputs[name]) for name in ("w1", "b1", "w2", "b2")}
+
+    def predict(params, x):
+        hidden = jnp.tanh(x @ params["w1"] + params["b1"][None, :])
+        return (hidden @ params["w2"] + params["b2"][None, :])[:, 0]
+
+    loss, gradient = jax.value_and_grad(lambda params: jnp.mean(jnp.square(predict(params, x) - y)))(params)
+    tx = updates.prediction_gradient_penalty(
+        predict, h["epsilon"], h["rho"], h["r"], multiplier=h["lambda"], multiplier_rate=h["eta_lambda"]
+    )
+    combined, state = tx.update(gradient, tx.init(params), params, inputs=x)
+    outputs = {"loss": loss, "surrogate_norm": state.norm, "new_lambda": state.multiplier}
+    return outputs | {f"g_{name}": value for name, value in combined.items()}
+
+
+ADAPTERS = {
+    "14_ignite": ignite,
+    "125_rigl_update": rigl_update,
+    "125_sparse_ift_widths": sparse_widths,
+    "233_fedhyper": fedhyper,
+    "239_nap_project": nap_project,
+    "248_logistic_gd": logistic_gd,
+}
