@@ -23,7 +23,14 @@ class NormalizeAndProjectState(NamedTuple):
 
 
 def leaf_norms(params: Params) -> Params:
-    """The Euclidean norm of every leaf, `[]` in at least float32: the radii for `project_norms`."""
+    """The Euclidean norm of every leaf: the radii for `project_norms`.
+
+    Args:
+      params: a tree of arrays.
+
+    Returns:
+      The same tree of norms, `[]` each, in at least float32.
+    """
     return jax.tree.map(lambda w: safe_sqrt(jnp.sum(jnp.square(at_least_float32(w)))), params)
 
 

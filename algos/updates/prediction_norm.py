@@ -21,7 +21,7 @@ class PredictionGradientPenaltyState(NamedTuple):
 
 
 def prediction_gradient_penalty(
-    predict: Callable[[Any, Any], jax.Array],
+    mean_prediction: Callable[[Any, Any], jax.Array],
     bound: float = 0.1,
     scale: float = 0.05,
     radius: float = 0.05,
@@ -34,7 +34,7 @@ def prediction_gradient_penalty(
     grad G(w)), a finite difference of m scale grad n; then m <- max(0, m + multiplier_rate (scale n - bound)).
 
     Args:
-      predict: `(params, inputs) -> ` predictions of any shape; G is their mean.
+      mean_prediction: `(params, inputs) -> []`, G: the mean over the whole batch, over devices too where it is split.
       bound: >= 0, what scale n should not exceed.
       scale: > 0.
       radius: > 0, of the finite difference.
@@ -47,17 +47,17 @@ def prediction_gradient_penalty(
 
     Raises:
       ValueError: a number is out of range, or `update` is called without `params`.
-      TypeError: `predict` is not callable, or `update` is called without `inputs`.
+      TypeError: `mean_prediction` is not callable, or `update` is called without `inputs`.
 
     Source: Dao et al., "Incorporating Surrogate Gradient Norm to Improve Offline Optimization Techniques", 2025,
     arXiv 2503.04242 (IGNITE), whose released code lets the multiplier become negative.
 
     Example:
-      >>> penalty = updates.prediction_gradient_penalty(lambda params, inputs: inputs @ params)
+      >>> penalty = updates.prediction_gradient_penalty(lambda params, inputs: inputs.mean(axis=0) @ params)
       >>> optimizer = optax.chain(penalty, optax.adam(1e-3))
     """
-    if not callable(predict):
-        raise TypeError(f"`predict` must be a function (params, inputs) -> predictions, got {predict!r}")
+    if not callable(mean_prediction):
+        raise TypeError(f"`mean_prediction` must be a function (params, inputs) -> [], got {mean_prediction!r}")
     if not isinstance(bound, jax.Array):  # optax.inject_hyperparams passes arrays
         checks.positive("scale", scale)
         checks.positive("radius", radius)
@@ -72,7 +72,7 @@ def prediction_gradient_penalty(
         del extra_args
         if params is None:
             raise ValueError("prediction_gradient_penalty needs `params`: call update(updates, state, params)")
-        slope = jax.grad(lambda w: jnp.mean(at_least_float32(predict(w, inputs))))
+        slope = jax.grad(lambda w: at_least_float32(mean_prediction(w, inputs)))
         here = slope(params)
         norm = optax.tree.norm(jax.tree.map(at_least_float32, here))
         step = safe_divide(jnp.asarray(radius, norm.dtype), norm)

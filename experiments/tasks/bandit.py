@@ -127,6 +127,7 @@ def bandit(
             behaviour_log_probs=sampler.log_probs(tokens),
             ref_log_probs=reference.log_probs(tokens),
             ref_distribution=reference,
+            old_distribution=sampler,
         )
 
     def forward(params, terms, key):

@@ -12,7 +12,7 @@ MATRIX = jnp.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.3], [0.0, -0.3, 1.5]])
 
 
 def quadratic(params, inputs):
-    return 0.5 * params @ MATRIX @ params + inputs @ params
+    return jnp.mean(0.5 * params @ MATRIX @ params + inputs @ params)
 
 
 def apply(predict, params, inputs, **options):
@@ -32,17 +32,17 @@ def test_exact_for_a_quadratic_whatever_the_radius(radius):
 
 def test_nothing_is_added_for_a_linear_prediction_or_without_a_multiplier():
     params, inputs = jnp.array([0.3, -1.0, 0.6]), jnp.ones((4, 3))
-    np.testing.assert_allclose(apply(lambda w, x: x @ w, params, inputs, multiplier=1.0)[0], np.zeros(3), atol=1e-6)
+    np.testing.assert_allclose(apply(lambda w, x: jnp.mean(x @ w), params, inputs, multiplier=1.0)[0], np.zeros(3), atol=1e-6)
     np.testing.assert_array_equal(apply(quadratic, params, inputs, multiplier=0.0)[0], np.zeros(3))
-    np.testing.assert_array_equal(apply(lambda w, x: 0.0 * x @ w, params, inputs, multiplier=1.0)[0], np.zeros(3))
+    np.testing.assert_array_equal(apply(lambda w, x: jnp.mean(0.0 * x @ w), params, inputs, multiplier=1.0)[0], np.zeros(3))
 
 
 def test_the_finite_difference_tends_to_the_product_with_the_hessian():
     def predict(w, x):
-        return jnp.tanh(x @ w) ** 2
+        return jnp.mean(jnp.tanh(x @ w) ** 2)
 
     params, inputs = jnp.array([0.3, -1.0, 0.6]), jnp.linspace(-1.0, 1.0, 12).reshape(4, 3)
-    slope = jax.grad(lambda w: jnp.mean(predict(w, inputs)))
+    slope = jax.grad(lambda w: predict(w, inputs))
     unit = slope(params) / jnp.linalg.norm(slope(params))
     exact = jax.jvp(slope, (params,), (unit,))[1]
     errors = [

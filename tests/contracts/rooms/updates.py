@@ -11,10 +11,10 @@ def _box(params):
     return jax.tree.map(lambda x: jnp.minimum(x, jnp.ones_like(x)), params)
 
 
-def _predict(params, inputs):
+def _mean_prediction(params, inputs):
     """A network that is not linear in its parameters."""
     total = sum(jnp.sum(jnp.sin(x.astype(jnp.float32))) for x in jax.tree.leaves(params))
-    return inputs * total**2
+    return jnp.mean(inputs) * total**2
 
 
 def _every_third(params):
@@ -44,16 +44,16 @@ EXAMPLES = {
     "normalize_by_error_mass": UpdateExample(extra_args={"margins": jnp.linspace(-1.0, 2.0, 5)}),
     "orthogonal_gradient": UpdateExample({"epsilon": 1e-30}, bad=({"granularity": "row"}, {"rescale": 1}, {"epsilon": 0.0})),
     "prediction_gradient_penalty": UpdateExample(
-        {"predict": _predict},
+        {"mean_prediction": _mean_prediction},
         bad=(
-            {"predict": 1.0},
-            {"predict": _predict, "bound": -0.1},
-            {"predict": _predict, "scale": 0.0},
-            {"predict": _predict, "radius": 0.0},
-            {"predict": _predict, "multiplier": -1.0},
-            {"predict": _predict, "multiplier_rate": -1.0},
+            {"mean_prediction": 1.0},
+            {"mean_prediction": _mean_prediction, "bound": -0.1},
+            {"mean_prediction": _mean_prediction, "scale": 0.0},
+            {"mean_prediction": _mean_prediction, "radius": 0.0},
+            {"mean_prediction": _mean_prediction, "multiplier": -1.0},
+            {"mean_prediction": _mean_prediction, "multiplier_rate": -1.0},
         ),
-        functions=("predict",),
+        functions=("mean_prediction",),
         extra_args={"inputs": jnp.ones(3)},
     ),
     "project": UpdateExample({"projection": _box}, bad=({"projection": 1.0},), functions=("projection",)),

@@ -123,7 +123,12 @@ def ignite(inputs, hyperparameters):
 
     loss, gradient = jax.value_and_grad(lambda params: jnp.mean(jnp.square(predict(params, x) - y)))(params)
     tx = updates.prediction_gradient_penalty(
-        predict, h["epsilon"], h["rho"], h["r"], multiplier=h["lambda"], multiplier_rate=h["eta_lambda"]
+        lambda params, x: jnp.mean(predict(params, x)),
+        h["epsilon"],
+        h["rho"],
+        h["r"],
+        multiplier=h["lambda"],
+        multiplier_rate=h["eta_lambda"],
     )
     combined, state = tx.update(gradient, tx.init(params), params, inputs=x)
     outputs = {"loss": loss, "surrogate_norm": state.norm, "new_lambda": state.multiplier}
