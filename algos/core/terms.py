@@ -111,10 +111,79 @@ class Groups:
         """Mean over the row's group, 0 for an empty one: `[B] -> [B]`."""
         return numerics.safe_divide(self.sum(x), self.count(x))
 
+    def is_first(self, x: Array) -> Array:
+        """True on exactly one row of every group, whatever is in `x`: `[B] -> [B]`."""
+        return self.terms.local_rows(self._first(), x.shape[0])
+
+    def mean_of_groups(self, x: Array) -> Array:
+        """Mean over the groups, each counting once, of a value all rows of a group share: `[B] -> []`."""
+        first = self._first()
+        total = jnp.sum(jnp.where(first, self.terms.gather(x), 0.0))
+        return numerics.safe_divide(total, jnp.sum(first, dtype=x.dtype))
+
+    def variance_of_groups(self, x: Array, *, ddof: int = 0) -> Array:
+        """Variance over the groups, as `mean_of_groups`, with divisor groups - ddof; 0 where that is not positive."""
+        first = self._first()
+        squares = jnp.where(first, jnp.square(self.terms.gather(x) - self.mean_of_groups(x)), 0.0)
+        return numerics.safe_divide(jnp.sum(squares), jnp.maximum(jnp.sum(first, dtype=x.dtype) - ddof, 0.0))
+
+    def rank(self, x: Array) -> Array:
+        """How many rows of the group have a smaller value, in the dtype of `x`: `[B] -> [B]`."""
+        order, ids, values = self._sorted(x)
+        index = jnp.arange(ids.shape[0])
+        group_starts = _starts(ids)
+        first_equal = jax.lax.cummax(jnp.where(group_starts | _starts(values), index, 0))
+        smaller = first_equal - jax.lax.cummax(jnp.where(group_starts, index, 0))
+        ranks = jnp.zeros_like(index).at[order].set(smaller)
+        return self.terms.local_rows(ranks, x.shape[0]).astype(x.dtype)
+
+    def quantile(self, x: Array, level: Array | float) -> Array:
+        """Quantile of the group's values, linear between the neighbours, 0 for an empty group: `[B] -> [B]`."""
+        _, ids, values = self._sorted(x)
+        count = jax.ops.segment_sum(self.valid.astype(x.dtype), self.dense_ids, num_segments=ids.shape[0])
+        start = jax.ops.segment_min(jnp.arange(ids.shape[0]), ids, num_segments=ids.shape[0])
+        last = jnp.maximum(count - 1.0, 0.0)
+        lower = jnp.floor(level * last)
+        low = values[start + lower.astype(start.dtype)]
+        high = values[start + jnp.minimum(lower + 1.0, last).astype(start.dtype)]
+        quantiles = jnp.where(count > 0, low + (level * last - lower) * (high - low), 0.0)
+        return self.terms.local_rows(quantiles[self.dense_ids], x.shape[0])
+
+    def only(self, where: Array) -> Groups:
+        """The same groups of fewer rows, those in `where` `[B]`."""
+        return dataclasses.replace(self, valid=self.valid & self.terms.gather(where))
+
+    def split(self, ids: Array) -> Groups:
+        """Finer groups: the rows of a group that also share `ids` `[B]`, any integers."""
+        return dataclasses.replace(self, dense_ids=_dense_ids(self.terms.gather(ids), self.dense_ids))
+
+    def _first(self) -> Array:
+        index = jnp.arange(self.valid.shape[0])
+        valid = jnp.where(self.valid, index, index.shape[0])
+        return self.valid & (jax.ops.segment_min(valid, self.dense_ids, num_segments=index.shape[0])[self.dense_ids] == index)
+
+    def _sorted(self, x: Array) -> tuple[Array, Array, Array]:
+        """Order, ids and values of the rows sorted by group and value, rows that do not count last in their group."""
+        values = jnp.where(self.valid, self.terms.gather(x), float(jnp.finfo(x.dtype).max))
+        order = jnp.lexsort((values, self.dense_ids))
+        return order, self.dense_ids[order], values[order]
+
     def _reduce(self, segment_reduce: Any, x: Array, neutral: float) -> Array:
         values = jnp.where(self.valid, self.terms.gather(x), neutral)
         reduced = segment_reduce(values, self.dense_ids, num_segments=values.shape[0])
         return self.terms.local_rows(reduced[self.dense_ids], x.shape[0])
+
+
+def _starts(x: Array) -> Array:
+    """Where a sorted array takes a new value: `[N] -> [N]`."""
+    return jnp.concatenate([jnp.ones([1], bool), x[1:] != x[:-1]])
+
+
+def _dense_ids(*keys: Array) -> Array:
+    """Numbers the combinations of keys `[N]` from 0 on: `[N]`."""
+    order = jnp.lexsort(keys)
+    starts = functools.reduce(jnp.logical_or, (_starts(key[order]) for key in keys))
+    return jnp.zeros_like(order).at[order].set(jnp.cumsum(starts, dtype=order.dtype) - 1)
 
 
 def record_name(record: type[Terms] | Terms) -> str:
@@ -346,11 +415,7 @@ class Terms:
     def groups(self, group_ids: Array, mask: str = "mask") -> Groups:
         """The rows of the whole batch by group; `group_ids` `[B]` may be any integers, groups may be spread over devices."""
         ids, valid = self.gather(group_ids), self.gather(self.where(jnp.zeros(group_ids.shape), mask))
-        order = jnp.argsort(ids)
-        ordered = ids[order]
-        starts = jnp.concatenate([jnp.zeros([1], bool), ordered[1:] != ordered[:-1]])
-        dense = jnp.zeros_like(order).at[order].set(jnp.cumsum(starts, dtype=order.dtype))
-        return Groups(self, dense, valid)
+        return Groups(self, _dense_ids(ids), valid)
 
     # ----- writing ----------------------------------------------------------------------------------------------------------
 

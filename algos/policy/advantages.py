@@ -6,11 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform, numerics
+from .shared import over_tokens
 from .terms import Terms
-
-
-def _over_tokens(terms: Terms, per_row: jax.Array) -> jax.Array:
-    return jnp.where(terms.mask, per_row[:, None], 0.0)
 
 
 def reward_advantage(*, baseline: str = "none") -> LossTransform:
@@ -31,7 +28,7 @@ def reward_advantage(*, baseline: str = "none") -> LossTransform:
 
     def update(terms: Terms) -> Terms:
         rewards = terms.rewards if baseline == "none" else terms.rewards - terms.batch_mean(terms.rewards)
-        return terms.replace(advantages=_over_tokens(terms, rewards))
+        return terms.replace(advantages=over_tokens(terms, rewards))
 
     return loss_transform(update, reads=("rewards",), writes=("advantages",), hyperparameters={"baseline": baseline})
 
@@ -83,7 +80,7 @@ def group_advantage(
         if scale == "batch_std":
             advantages = advantages / (numerics.safe_sqrt(terms.batch_variance(rewards, ddof=ddof)) + epsilon)
         advantages = jnp.where(count > 1, advantages, rewards if singleton == "raw" else 0.0)
-        return terms.replace(advantages=_over_tokens(terms, advantages))
+        return terms.replace(advantages=over_tokens(terms, advantages))
 
     settings = {"scale": scale, "baseline": baseline, "ddof": ddof, "epsilon": epsilon, "singleton": singleton}
     return loss_transform(update, reads=("rewards", "group_ids"), writes=("advantages",), hyperparameters=settings)
@@ -116,9 +113,7 @@ def return_to_go(*, gamma: float = 1.0) -> LossTransform:
         _, returns = jax.lax.scan(back, start, positions, reverse=True)
         return terms.replace(returns=returns.T, advantages=returns.T)
 
-    return loss_transform(
-        update, reads=("token_rewards",), writes=("returns", "advantages"), hyperparameters={"gamma": gamma}
-    )
+    return loss_transform(update, reads=("token_rewards",), writes=("returns", "advantages"), hyperparameters={"gamma": gamma})
 
 
 def generalised_advantage(*, gamma: float = 1.0, trace_decay: float = 0.95) -> LossTransform:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform, numerics
+from .shared import penalise
 from .terms import Terms
 
 KL_ESTIMATORS = ("k1", "k2", "k3", "k3_straight_through", "absolute", "ratio_k1")
@@ -49,14 +48,7 @@ def kl_estimates(log_probs: jax.Array, ref_log_probs: jax.Array, estimator: str 
     return k3 if estimator == "k3" else numerics.straight_through(k3, 0.5 * jnp.square(difference))
 
 
-def _penalise(terms: Terms, coefficient: Any, x: jax.Array) -> Terms:
-    penalty = coefficient * x
-    return terms.replace(penalties=penalty if terms.penalties is None else terms.penalties + penalty)
-
-
-def kl_penalty(
-    coefficient: checks.ScalarOrSchedule = 0.001, *, estimator: str = "k3", reference: str = "ref"
-) -> LossTransform:
+def kl_penalty(coefficient: checks.ScalarOrSchedule = 0.001, *, estimator: str = "k3", reference: str = "ref") -> LossTransform:
     """Keeps the policy near another: penalties += coefficient * `kl_estimates`.
 
     Args:
@@ -79,7 +71,7 @@ def kl_penalty(
 
     def update(terms: Terms) -> Terms:
         estimates = kl_estimates(terms.log_probs, getattr(terms, field), estimator)
-        return _penalise(terms.add_metric(metric, estimates), terms.value("coefficient", coefficient), estimates)
+        return penalise(terms.add_metric(metric, estimates), terms.value("coefficient", coefficient), estimates)
 
     return loss_transform(
         update,
@@ -120,7 +112,7 @@ def adaptive_kl_penalty(
         rows = terms.batch_sum(jnp.ones_like(terms.row_count())).astype(coefficient.dtype)
         terms = terms.add_metric("kl_ref", estimates).add_metric("kl_coefficient", coefficient)
         changed = coefficient * (1.0 + error * rows / horizon)
-        return _penalise(terms, coefficient.astype(estimates.dtype), estimates), changed
+        return penalise(terms, coefficient.astype(estimates.dtype), estimates), changed
 
     return loss_transform(
         update,
@@ -158,7 +150,7 @@ def full_kl_penalty(coefficient: checks.ScalarOrSchedule = 0.001, *, direction: 
 
     def update(terms: Terms) -> Terms:
         divergences = terms.distribution.map(divergence, terms.ref_distribution)
-        return _penalise(terms.add_metric("full_kl", divergences), terms.value("coefficient", coefficient), divergences)
+        return penalise(terms.add_metric("full_kl", divergences), terms.value("coefficient", coefficient), divergences)
 
     return loss_transform(
         update,
@@ -188,7 +180,7 @@ def entropy_bonus(coefficient: checks.ScalarOrSchedule = 0.001) -> LossTransform
 
     def update(terms: Terms) -> Terms:
         entropies = terms.distribution.entropies()
-        return _penalise(terms.add_metric("entropy", entropies), -terms.value("coefficient", coefficient), entropies)
+        return penalise(terms.add_metric("entropy", entropies), -terms.value("coefficient", coefficient), entropies)
 
     return loss_transform(
         update,
@@ -223,7 +215,7 @@ def target_entropy(target: float, *, learning_rate: float = 0.01, initial: float
         shortfall = (target - terms.batch_mean(entropies)).astype(coefficient.dtype)
         terms = terms.add_metric("entropy", entropies).add_metric("entropy_coefficient", coefficient)
         changed = jnp.maximum(coefficient + learning_rate * shortfall, 0.0)
-        return _penalise(terms, -coefficient.astype(entropies.dtype), entropies), changed
+        return penalise(terms, -coefficient.astype(entropies.dtype), entropies), changed
 
     return loss_transform(
         update,

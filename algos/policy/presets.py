@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..core import LossTransform, chain, checks
 from .advantages import generalised_advantage, group_advantage, reward_advantage, whiten_advantage
 from .filters import dynamic_filter
@@ -11,6 +9,7 @@ from .penalties import entropy_bonus, kl_penalty
 from .ratios import sequence_ratio, token_ratio
 from .reductions import sequence_mean_token_mean, sequence_mean_token_sum, sum_over_constant, token_mean, value_loss
 from .rewards import kl_in_reward, overlong_penalty, reward_on_last_token
+from .shared import unless_zero
 from .surrogates import clipped_importance_weight, policy_gradient, ppo_clip
 
 
@@ -73,12 +72,12 @@ def ppo(
     checks.schedule("value_coefficient", value_coefficient, checks.non_negative)
     return chain(
         reward_on_last_token(),
-        *_unless_zero("kl_coefficient", kl_coefficient, kl_in_reward),
+        *unless_zero("kl_coefficient", kl_coefficient, kl_in_reward),
         generalised_advantage(gamma=gamma, trace_decay=trace_decay),
         whiten_advantage(),
         token_ratio(),
         ppo_clip(low=low, high=high),
-        *_unless_zero("entropy_coefficient", entropy_coefficient, entropy_bonus),
+        *unless_zero("entropy_coefficient", entropy_coefficient, entropy_bonus),
         token_mean(),
         value_loss(clip=value_clip, coefficient=value_coefficient),
         name="ppo",
@@ -118,15 +117,13 @@ def grpo(
         group_advantage(),
         token_ratio(),
         ppo_clip(low=low, high=high),
-        *_unless_zero("kl_coefficient", kl_coefficient, kl_penalty),
+        *unless_zero("kl_coefficient", kl_coefficient, kl_penalty),
         sequence_mean_token_mean(),
         name="grpo",
     )
 
 
-def dr_grpo(
-    divisor: float, *, low: checks.ScalarOrSchedule = 0.2, high: checks.ScalarOrSchedule = 0.2
-) -> LossTransform:
+def dr_grpo(divisor: float, *, low: checks.ScalarOrSchedule = 0.2, high: checks.ScalarOrSchedule = 0.2) -> LossTransform:
     """GRPO done right: no division by the group's standard deviation, nor by lengths.
 
     L = (1 / divisor) sum_{i,t} -min(r A, clip(r) A), A_i = s_i - mean_g.
@@ -227,9 +224,7 @@ def gspo(*, low: checks.ScalarOrSchedule = 3e-4, high: checks.ScalarOrSchedule =
 
     Zheng et al., "Group Sequence Policy Optimization", 2025, arXiv 2507.18071.
     """
-    return chain(
-        group_advantage(), sequence_ratio(), ppo_clip(low=low, high=high), sequence_mean_token_mean(), name="gspo"
-    )
+    return chain(group_advantage(), sequence_ratio(), ppo_clip(low=low, high=high), sequence_mean_token_mean(), name="gspo")
 
 
 def cispo(*, low: checks.ScalarOrSchedule = 1.0, high: checks.ScalarOrSchedule = 0.28) -> LossTransform:
@@ -249,14 +244,4 @@ def cispo(*, low: checks.ScalarOrSchedule = 1.0, high: checks.ScalarOrSchedule =
 
     MiniMax, "MiniMax-M1: Scaling Test-Time Compute Efficiently with Lightning Attention", 2025, arXiv 2506.13585.
     """
-    return chain(
-        group_advantage(), token_ratio(), clipped_importance_weight(low=low, high=high), token_mean(), name="cispo"
-    )
-
-
-def _unless_zero(
-    name: str, coefficient: checks.ScalarOrSchedule, factory: Callable[[checks.ScalarOrSchedule], LossTransform]
-) -> tuple[LossTransform, ...]:
-    """Leaves a step with coefficient 0 out, so that its fields are not required."""
-    is_zero = not callable(coefficient) and checks.non_negative(name, coefficient) == 0
-    return () if is_zero else (factory(coefficient),)
+    return chain(group_advantage(), token_ratio(), clipped_importance_weight(low=low, high=high), token_mean(), name="cispo")

@@ -14,9 +14,7 @@ from ..core import LossTransform, checks, loss_transform
 from .terms import Terms
 
 
-def aggregate(
-    terms: Terms, x: jax.Array, reduction: str = "token_mean", divisor: float | None = None
-) -> jax.Array:
+def aggregate(terms: Terms, x: jax.Array, reduction: str = "token_mean", divisor: float | None = None) -> jax.Array:
     """Aggregates a per-token array over the valid tokens of the batch.
 
     "token_mean": sum / number of tokens. "sequence_mean_token_mean": mean over non-empty rows of the row's mean.
@@ -120,9 +118,7 @@ def sum_over_constant(divisor: float) -> LossTransform:
     Liu et al., "Understanding R1-Zero-Like Training", 2025, arXiv 2503.20783 (Dr. GRPO).
     """
     checks.positive("divisor", divisor)
-    return _reduction(
-        "sum_over_constant", lambda terms, x: aggregate(terms, x, "sum_over_constant", divisor), divisor=divisor
-    )
+    return _reduction("sum_over_constant", lambda terms, x: aggregate(terms, x, "sum_over_constant", divisor), divisor=divisor)
 
 
 def token_sum() -> LossTransform:

@@ -37,9 +37,7 @@ def reward_on_last_token() -> LossTransform:
     return loss_transform(update, reads=("rewards",), writes=("token_rewards",), optional_reads=("token_rewards",))
 
 
-def overlong_penalty(
-    max_length: int, buffer: int, *, factor: float = 1.0, floor: float | None = -1.0
-) -> LossTransform:
+def overlong_penalty(max_length: int, buffer: int, *, factor: float = 1.0, floor: float | None = -1.0) -> LossTransform:
     """Punishes responses that come close to the length limit, softly.
 
     With n tokens and the limit L minus buffer b: rewards += max(floor, min(0, factor (L - b - n) / b)).

@@ -96,9 +96,7 @@ def ppo_clip(
     )
 
 
-def clipped_importance_weight(
-    *, low: checks.ScalarOrSchedule = 1.0, high: checks.ScalarOrSchedule = 0.28
-) -> LossTransform:
+def clipped_importance_weight(*, low: checks.ScalarOrSchedule = 1.0, high: checks.ScalarOrSchedule = 0.28) -> LossTransform:
     """Clips the importance weight, never the gradient: stop(clip(r, 1 - low, 1 + high)) A log pi.
 
     Args:

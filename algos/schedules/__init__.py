@@ -15,6 +15,8 @@ from .refined import smooth_norms as smooth_norms
 from .stable import warmup_stable_decay as warmup_stable_decay
 from .stable import warmup_stable_decay_constant as warmup_stable_decay_constant
 from .stable import warmup_stable_decay_simplified as warmup_stable_decay_simplified
+from .staged import staged as staged
+from .staged import staged_at as staged_at
 
 __all__ = [
     "anneal_from",
@@ -27,6 +29,8 @@ __all__ = [
     "rex",
     "sampled",
     "smooth_norms",
+    "staged",
+    "staged_at",
     "table",
     "warmup_stable_decay",
     "warmup_stable_decay_constant",

@@ -27,7 +27,7 @@ def by_hand(log_probs, terms):
     return (per_token.sum(axis=1) / terms.mask.sum(axis=1)).mean()
 
 
-def rows(size: tuple[int, int] = (512, 2048), rounds: int = 25) -> list[Row]:
+def rows(size: tuple[int, int] = (512, 2048), rounds: int = 200) -> list[Row]:
     """Time and temp memory of loss and gradient, composed and by hand."""
     rng = np.random.default_rng(0)
     responses, positions = size

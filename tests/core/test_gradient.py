@@ -10,7 +10,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import algax
 from algax import policy
 
-from ..contracts.rooms.policy import ROOM, VOCABULARY, one_hot
+from ..contracts.rooms.policy.batch import ROOM, VOCABULARY, one_hot
 
 PARAMS = ROOM.params(np.random.default_rng(1))
 

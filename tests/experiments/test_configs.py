@@ -42,3 +42,8 @@ def test_an_override_of_one_arm_leaves_the_others():
     arms = configs.plain(config)["arms"]
     assert arms["adamw"]["optimizer"][0]["learning_rate"] == 0.5
     assert arms["orthogonal_gradient"]["optimizer"][1]["learning_rate"] == 0.01
+
+
+def test_records_name_experiments_that_exist():
+    named = {record.experiment for record in algax.catalogue() if record.experiment}
+    assert named and named <= set(configs.names()), sorted(named - set(configs.names()))

@@ -110,6 +110,27 @@ EXAMPLES = {
         bad=({"schedule": 1.0, "every": 5}, {"schedule": optax.constant_schedule(1.0), "every": 0}),
     ),
     "smooth_norms": Helper("schedules/test_refined.py"),
+    "staged": ScheduleExample(
+        {"values": (5, 8, 10), "every": 4},
+        first=5.0,
+        last=10.0,
+        last_step=8,
+        monotone="increasing",
+        bad=({"values": (), "every": 4}, {"values": (1,), "every": 0}),
+    ),
+    "staged_at": ScheduleExample(
+        {"boundaries": [2, 7], "values": [4.0, 2.0, 3.0]},
+        first=4.0,
+        last=3.0,
+        last_step=7,
+        bad=(
+            {"boundaries": [], "values": []},
+            {"boundaries": [1], "values": [1.0]},
+            {"boundaries": [0], "values": [1.0, 2.0]},
+            {"boundaries": [3, 3], "values": [1.0, 2.0, 3.0]},
+            {"boundaries": [1], "values": [1.0, float("inf")]},
+        ),
+    ),
     "table": ScheduleExample(
         {"values": [0.1, 0.4, 0.2]}, first=0.1, last=0.2, last_step=2, bad=({"values": []}, {"values": 1.0})
     ),
