@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform, numerics
+from .penalties import kl_estimates
 from .shared import penalise
 from .terms import Terms
 
@@ -148,8 +149,7 @@ def penalise_covariant(coefficient: checks.ScalarOrSchedule = 1.0, *, fraction: 
         covariances = token_covariance(terms)
         count = share_of(fraction, terms.total(covariances))
         chosen = select_largest(terms, covariances, terms.mask, count, terms.log_probs, terms.old_log_probs)
-        differences = terms.log_probs - terms.old_log_probs
-        distances = jnp.where(differences == 0, 0.0, jnp.abs(differences))  # on policy the gradient is 0
+        distances = kl_estimates(terms.log_probs, terms.old_log_probs, "absolute")
         strength = jnp.asarray(terms.value("coefficient", coefficient), distances.dtype)
         return penalise(terms.add_metric("kl_covariant", distances), strength, jnp.where(chosen, distances, 0.0))
 

@@ -40,7 +40,7 @@ def kl_estimates(log_probs: jax.Array, ref_log_probs: jax.Array, estimator: str 
     if estimator == "ratio_k1":
         return jnp.exp(log_probs - jax.lax.stop_gradient(log_probs)) * difference
     if estimator == "absolute":
-        return jnp.abs(difference)
+        return jnp.where(difference == 0, 0.0, jnp.abs(difference))  # no slope at 0, where jnp.abs has 1
     if estimator == "k2":
         return 0.5 * jnp.square(difference)
     limited = jnp.clip(-difference, -20.0, 20.0)

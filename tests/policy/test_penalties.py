@@ -115,3 +115,9 @@ def test_kl_in_reward_charges_each_token():
         token_rewards=jnp.ones([1, 2]), old_log_probs=jnp.array([[0.0, -1.0]]), ref_log_probs=jnp.array([[-2.0, -1.0]]))
     after, _ = policy.kl_in_reward(0.1).update(terms, ())
     np.testing.assert_allclose(after.token_rewards, [[0.8, 1.0]], rtol=1e-6)
+
+
+def test_the_absolute_estimate_has_no_slope_on_policy():
+    at = jnp.array([-1.0, -2.0, -3.0])
+    gradient = jax.grad(lambda x: jnp.sum(policy.kl_estimates(x, jnp.array([-1.0, -1.5, -4.0]), "absolute")))(at)
+    np.testing.assert_array_equal(gradient, [0.0, -1.0, 1.0])
