@@ -48,7 +48,7 @@ def bai(inputs, hyperparameters):
 
 def socratic_zero(inputs, hyperparameters):
     success = jnp.mean(jnp.asarray(inputs["correct"]), axis=1)
-    utility = curriculum.gaussian_utility(success, **hyperparameters)
+    utility = curriculum.gaussian_utility(success, mu=hyperparameters["mu"], sigma=hyperparameters["sigma"])
     terms = policy.Terms(rewards=utility)
     loss, gradient = jax.value_and_grad(lambda x: policy.reinforce()(terms.replace(log_probs=x[:, None])))(
         jnp.asarray(inputs["logp"])
@@ -103,15 +103,11 @@ def one_shot_rlvr(inputs, hyperparameters):
     }
 
 
-# The record has no inputs that say how many updates it looks at.
-UPDATES = 14
-
-
 def scaling_inter(inputs, hyperparameters):
     del inputs
     schedule = schedules.staged(hyperparameters["rounds"], hyperparameters["steps_per_stage"])
-    rounds = jax.vmap(schedule)(jnp.arange(UPDATES)).astype(jnp.int32)
-    return {"rounds_continuous": rounds, "rounds_at_step": rounds}
+    steps = {name: jnp.arange(shape[0]) for name, shape in hyperparameters["output_shapes"].items()}
+    return {name: jax.vmap(schedule)(steps[name]).astype(jnp.int32) for name in steps}
 
 
 def stat_skills(inputs, hyperparameters):

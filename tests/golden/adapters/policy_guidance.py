@@ -174,7 +174,7 @@ def gtr(inputs, hyperparameters):
 def cory(inputs, hyperparameters):
     x = _inputs(inputs)
     rewards = policy.shared_rewards(jnp.stack([x["r_pioneer"], x["r_observer"]]))
-    steps = 17  # the record says nothing about its number of updates
+    (steps,) = hyperparameters["output_shapes"]["swapped"]
     swapped = [policy.exchange_roles(step, (0, 1), every=hyperparameters["swap_every"])[0] for step in range(steps)]
     return {"reward": rewards[0], "swapped": jnp.stack(swapped)}
 
