@@ -71,7 +71,7 @@ def test_it_heads_an_optax_chain_and_its_metrics_are_found():
         params = optax.apply_updates(params, updates)
         first = first or float(optax.tree.get(state, "metrics")["loss"])
     assert float(optax.tree.get(state, "metrics")["loss"]) < first
-    assert train._cache_size() == 1
+    assert train._cache_size() <= 1  # no second program; the first may have been evicted in a process with thousands
 
 
 def test_nested_and_plain_functions_agree_over_meshes():

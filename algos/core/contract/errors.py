@@ -31,7 +31,8 @@ def require_same_types(what: str, actual: Any, expected: Any) -> None:
 
 def require_compiled_once(what: str, compiled: Any) -> None:
     """Raises if a jitted function has been compiled for more than one kind of input."""
-    require(compiled._cache_size() == 1, f"{what}: a second call with the same shapes recompiled")
+    # A recompilation is a second entry; in a process with thousands of programs the first may have been evicted.
+    require(compiled._cache_size() <= 1, f"{what}: a second call with the same shapes recompiled")
 
 
 def require_equal(what: str, actual: Any, expected: Any, tolerance: float = 0.0) -> None:
