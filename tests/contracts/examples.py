@@ -1,14 +1,19 @@
 """Collects every room's examples and the public names that need one."""
 
+import functools
 import importlib
 import importlib.util
 import pkgutil
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 import algax
+from algax import LossTransform, Terms
 from algax.core.contract import Subject
+from algax.core.contract.losses import ROWS, used_inputs
+from algax.core.terms import field_specs
 
 from . import rooms
 from .kinds import LossExample, LossRoom
@@ -28,11 +33,46 @@ class Case(NamedTuple):
     def factory(self):
         return getattr(importlib.import_module(f"algax.{self.room}"), self.name)
 
+    @property
+    def loss(self) -> LossTransform:
+        return self.example.around(self.factory(**self.example.kwargs))
+
+    def used(self, terms: Terms) -> Terms:
+        """Only what the loss and the forward pass read: tracing all the fields of a room would take most of the time."""
+        read = {name for step in self.loss.steps for name in (*step.reads, *step.optional_reads)} | forward_reads(self.room)
+        specs = field_specs(type(terms))
+        return terms.replace(**{name: None for name, spec in specs.items() if spec.kind != "mask" and name not in read})
+
     def subject(self) -> Subject:
         """What the contract of losses checks."""
         room: LossRoom = examples_module(self.room).ROOM
-        loss = self.example.around(self.factory(**self.example.kwargs))
-        return Subject(loss, room.terms, room.params(np.random.default_rng(1)), room.forward, self.example.random)
+        params = room.params(np.random.default_rng(1))
+        return Subject(self.loss, lambda *args: self.used(room.terms(*args)), params, room.forward, self.example.random)
+
+    def degenerate(self) -> dict[str, Terms]:
+        """What is degenerate about a batch -> the batch, of the same shapes as the subject's."""
+        room: LossRoom = examples_module(self.room).ROOM
+        whole = room.terms(np.random.default_rng(0), ROWS)
+        return {what: self.used(change(whole)) for what, change in room.degenerate.items()}
+
+
+@functools.cache
+def forward_reads(room: str) -> set[str]:
+    """The data fields on which what a room's forward function fills in depends."""
+    losses: LossRoom = examples_module(room).ROOM
+    terms = losses.terms(np.random.default_rng(0), ROWS)
+    specs = field_specs(type(terms))
+    data = {name: getattr(terms, name) for name, spec in specs.items() if spec.role == "data"}
+    data = {name: value for name, value in data.items() if value is not None}
+    params = losses.params(np.random.default_rng(1))
+
+    def filled(data):
+        after = losses.forward(params, terms.replace(**data), None)
+        return {name: getattr(after, name) for name, spec in specs.items() if spec.role == "differentiated"}
+
+    used = used_inputs(jax.make_jaxpr(filled)(data).jaxpr)
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(data)]
+    return {path[0].key for path, is_used in zip(paths, used, strict=True) if is_used}
 
 
 def examples_module(room: str):

@@ -3,6 +3,7 @@
 from .curricula import check_batch_transform as check_batch_transform
 from .curricula import check_curriculum as check_curriculum
 from .errors import ContractError as ContractError
+from .errors import TracedJit as TracedJit
 from .losses import CHECKS as CHECKS
 from .losses import Subject as Subject
 from .losses import check_devices as check_devices

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..kinds import BatchTransform, Curriculum
-from .errors import require, require_compiled_once, require_equal, require_same_types
+from .errors import TracedJit, require, require_compiled_once, require_equal, require_same_types
 
 
 def check_curriculum(curriculum: Curriculum, feedback: Any, unseen: Any) -> None:
@@ -24,7 +24,7 @@ def check_curriculum(curriculum: Curriculum, feedback: Any, unseen: Any) -> None
       ContractError: the curriculum does otherwise.
     """
     state = curriculum.init()
-    update, weights = jax.jit(curriculum.update), jax.jit(curriculum.weights)
+    update, weights = TracedJit(curriculum.update), jax.jit(curriculum.weights)
     for _ in range(2):
         probabilities = np.asarray(weights(state), np.float64)
         require(probabilities.ndim == 1 and np.all(probabilities >= 0), f"weights must be [arms] and >= 0: {probabilities}")
@@ -46,7 +46,7 @@ def check_batch_transform(transform: BatchTransform, batch: Any) -> None:
     Raises:
       ContractError: the transform does otherwise.
     """
-    compiled = jax.jit(transform)
+    compiled = TracedJit(transform)
     results = [compiled(jax.random.key(seed), batch) for seed in (0, 0, *range(1, 9))]
     require_compiled_once("batch transform", compiled)
     require_equal("the same key twice", results[1], results[0])

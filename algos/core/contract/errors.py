@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -29,10 +30,31 @@ def require_same_types(what: str, actual: Any, expected: Any) -> None:
     require(after == before, f"{what} changed its structure or types from\n{before}\nto\n{after}")
 
 
-def require_compiled_once(what: str, compiled: Any) -> None:
+class TracedJit:
+    """`jax.jit` of a function, counting how often it was traced.
+
+    `_cache_size` would not do: jax's cache of compiled calls takes no more entries after some 8,000 in a process.
+
+    Attributes:
+      traces: how often so far; once for each kind of input.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self.traces = 0
+
+        def counted(*args):
+            self.traces += 1
+            return function(*args)
+
+        self._jitted = jax.jit(counted)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._jitted(*args)
+
+
+def require_compiled_once(what: str, compiled: TracedJit) -> None:
     """Raises if a jitted function has been compiled for more than one kind of input."""
-    # A recompilation is a second entry; in a process with thousands of programs the first may have been evicted.
-    require(compiled._cache_size() <= 1, f"{what}: a second call with the same shapes recompiled")
+    require(compiled.traces == 1, f"{what}: a second call with the same shapes recompiled")
 
 
 def require_equal(what: str, actual: Any, expected: Any, tolerance: float = 0.0) -> None:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from .errors import ContractError, require, require_compiled_once, require_equal
+from .errors import ContractError, TracedJit, require, require_compiled_once, require_equal
 
 
 def check_schedule(
@@ -26,7 +26,7 @@ def check_schedule(
       ContractError: the schedule does otherwise.
     """
     steps = jnp.arange(last_step + 3, dtype=jnp.int32)
-    compiled = jax.jit(schedule)
+    compiled = TracedJit(schedule)
     values = jax.vmap(schedule)(steps)
     require(values.shape == steps.shape and values.dtype == jnp.float32, "a schedule maps a step to a float32 scalar")
     require(np.isfinite(values), f"a schedule must be finite, got {values}")

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from .errors import require, require_compiled_once, require_equal, require_same_types
+from .errors import TracedJit, require, require_compiled_once, require_equal, require_same_types
 
 
 def example_params(dtype: Any = jnp.float32) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _given(tx: optax.GradientTransformation, extra: Mapping[str, Any]) -> optax.
 
 def _check_types(tx: optax.GradientTransformation, params: Any) -> None:
     state = tx.init(params)
-    step = jax.jit(lambda grads, state, params: tx.update(grads, state, params))
+    step = TracedJit(lambda grads, state, params: tx.update(grads, state, params))
     updates, new_state = step(_gradients(params), state, params)
     require_same_types("the update", updates, params)
     require_same_types("the state", new_state, state)
