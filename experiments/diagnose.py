@@ -52,8 +52,8 @@ def report(config: Mapping, workdir: pathlib.Path) -> str:
     state = replay(programs, start, arm, step)
     lines = [f"arm {arm}, seed {seed}, step {step} (replayed from the state of step {start.step}):"]
     own = jax.tree.map(lambda leaf: leaf[seed], {"arm": state, "context": start.state["context"], "key": start.state["keys"]})
-    task, _ = trainer.build(config)
-    terms, key = trainer.batch(task, own["arm"]["params"], own["context"], jnp.int32(step), own["key"])
+    task = trainer.build(config)[1][arm].task
+    terms, key = trainer.batch(task, own["arm"], own["context"], jnp.int32(step), own["key"])
     loss, gradient = resolve.loss(config["arms"][arm]["loss"]), own["arm"]["optimizer"].gradient
     findings = inspect(loss, task.forward, own["arm"]["params"], gradient, terms, key)
     return "\n".join(lines + [f"  {line}" for line in findings or ["everything is finite: the replay differs from the run"]])

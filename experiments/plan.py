@@ -151,26 +151,36 @@ def amounts(config: Mapping, layout: devices.Layout) -> dict[str, dict[str, Amou
     state = jax.eval_shape(functools.partial(trainer.init_state, task, arms), trainer.seed_numbers(seeds))
     shardings = devices.state_shardings(layout, model, state)
     frozen = _stored(state["context"], shardings["context"])
-    params = _without_seeds(next(iter(state["arms"].values()))["params"])
+    entries = {name: _without_seeds(entry) for name, entry in state["arms"].items()}
     context, key = _without_seeds(state["context"]), _without_seeds(state["keys"])
-    terms, _ = jax.eval_shape(functools.partial(trainer.batch, task), params, context, jax.ShapeDtypeStruct((), jnp.int32), key)
-    batch, rows = _batch(layout, terms, seeds)
     losses = {name: resolve.loss(spec["loss"]) for name, spec in config["arms"].items()}
-    terms = jax.eval_shape(lambda terms: terms.replace(step=jnp.zeros([], jnp.int32)), terms)
-    kept = residuals(lambda params, terms: task.forward(params, terms, jax.random.key(0)), losses, params, terms)
+    steps = {}
+    for task in {id(arm.task): arm.task for arm in arms.values()}.values():  # most arms share one
+        own = {name: losses[name] for name, arm in arms.items() if arm.task is task}
+        steps |= _steps(layout, task, own, entries[next(iter(own))], context, key, seeds)
     found = {}
     for name in arms:
         arm, places = state["arms"][name], shardings["arms"][name]
         stored = _stored(arm["params"], places["params"])
         found[name] = {
             "parameters": stored,
-            "optimiser state": _stored(arm["optimizer"], places["optimizer"]),
+            "optimiser state": _stored(
+                (arm["optimizer"], arm["memory"]), (places["optimizer"], places["memory"])
+            ),
             "frozen": frozen,
             "gradient": stored,
-            "batch": batch,
-            "activations": _activations(layout, kept[name], rows, seeds),
+            **steps[name],
         }
     return found
+
+
+def _steps(layout, task, losses: Mapping[str, Callable], arm, context, key, seeds: int) -> dict[str, dict[str, Amount]]:
+    """By arm, the batch and the activations of a step of the arms with these losses, which share a task."""
+    terms, _ = jax.eval_shape(functools.partial(trainer.batch, task), arm, context, jax.ShapeDtypeStruct((), jnp.int32), key)
+    batch, rows = _batch(layout, terms, seeds)
+    terms = jax.eval_shape(lambda terms: terms.replace(step=jnp.zeros([], jnp.int32)), terms)
+    kept = residuals(lambda params, terms: task.forward(params, terms, jax.random.key(0)), losses, arm["params"], terms)
+    return {name: {"batch": batch, "activations": _activations(layout, kept[name], rows, seeds)} for name in losses}
 
 
 def add(parts: Iterable[Amount]) -> Amount:

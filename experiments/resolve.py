@@ -24,6 +24,7 @@ ROOTS = {
     "tasks": "algax.experiments.tasks",
     "optax": "optax",
 }
+ARM_OPTIONS = ("loss", "optimizer", "task")
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -112,7 +113,7 @@ def arm(spec: Mapping, forward: Any, axis_name: str | None = None) -> optax.Grad
     """The training step of an arm: `optax.chain(algax.gradient(loss, forward), *optimizer)`, guarded, see `guard.guarded`.
 
     Args:
-        spec: `{"loss": spec or list of specs, "optimizer": list of specs}`.
+        spec: `{"loss": spec or list of specs, "optimizer": list of specs}`; what it says of the task is not for here.
         forward: `forward(params, terms, key) -> terms`, from the task.
         axis_name: the mapped axis under `pmap`.
 
@@ -120,8 +121,8 @@ def arm(spec: Mapping, forward: Any, axis_name: str | None = None) -> optax.Grad
         ValueError: for other keys, and wherever `resolve` does.
     """
     for key in spec:
-        if key not in ("loss", "optimizer"):
-            raise ValueError(f"an arm has no option {key!r}: {nearest(key, ['loss', 'optimizer'])}")
+        if key not in ARM_OPTIONS:
+            raise ValueError(f"an arm has no option {key!r}: {nearest(key, ARM_OPTIONS)}")
     for key in ("loss", "optimizer"):
         if not spec.get(key):
             raise ValueError(f"an arm needs {key!r}")

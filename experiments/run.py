@@ -1,4 +1,4 @@
-"""The command line: `algax run | plan | list | show | report`."""
+"""The command line: `algax run | plan | list | show | plot | report`."""
 
 import argparse
 import inspect
@@ -8,14 +8,27 @@ import traceback
 from collections.abc import Sequence
 
 import algax
-from algax.experiments import configs, diagnose, files, overrides, plan, plots, processes, report, resolve, trainer, verdict
+from algax.experiments import (
+    configs,
+    diagnose,
+    files,
+    overrides,
+    plan,
+    plots,
+    processes,
+    report,
+    resolve,
+    schedule_page,
+    trainer,
+    verdict,
+)
 
 
 def parser() -> argparse.ArgumentParser:
     """The verbs and their options."""
     main_parser = argparse.ArgumentParser(prog="algax", description="Compare training algorithms with their baselines.")
     main_parser.add_argument("--traceback", action="store_true", help="show where an error came from")
-    verbs = main_parser.add_subparsers(dest="verb", required=True, metavar="run | plan | list | show | report")
+    verbs = main_parser.add_subparsers(dest="verb", required=True, metavar="run | plan | list | show | plot | report")
     run = verbs.add_parser(
         "run",
         help="train every arm of an experiment and judge its claims",
@@ -34,6 +47,9 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("list", help="list the papers and their experiments")
     show = verbs.add_parser("show", help="show a paper's record or an experiment")
     show.add_argument("id", metavar="ID", help="a paper's id or ROOM/ID")
+    drawn = verbs.add_parser("plot", help="draw a page of what a room offers")
+    drawn.add_argument("room", choices=["schedules"], metavar="schedules", help="the room: every schedule, a panel each")
+    drawn.add_argument("--output", type=pathlib.Path, default=pathlib.Path("schedules.png"), help="PNG file to write")
     table = verbs.add_parser("report", help="rebuild the table of all results")
     table.add_argument("--workdir", type=pathlib.Path, default=pathlib.Path("runs"), help="folder of the runs")
     table.add_argument("--output", type=pathlib.Path, help="file to write (default: experiments/RESULTS.md)")
@@ -137,6 +153,8 @@ def execute(options: argparse.Namespace, rest: Sequence[str]) -> None:
         list_records()
     elif options.verb == "show":
         show(options.id)
+    elif options.verb == "plot":
+        print(f"plot: {schedule_page.draw(options.output)}")
     else:
         path = report.write(options.workdir, options.output)
         print(path.read_text(encoding="utf-8") + f"\nwritten to {path}")

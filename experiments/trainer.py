@@ -44,17 +44,29 @@ class Programs(NamedTuple):
     target: Any  # shapes and shardings of the state
 
 
-def build(config: Mapping, axis_name: str | None = None) -> tuple[Task, dict[str, optax.GradientTransformationExtraArgs]]:
-    """The task and, per arm, the training step of a config.
+class Arm(NamedTuple):
+    """One side of a comparison: the task whose batches it trains on, and its training step."""
+
+    task: Task
+    tx: optax.GradientTransformationExtraArgs
+
+
+def build(config: Mapping, axis_name: str | None = None) -> tuple[Task, dict[str, Arm]]:
+    """The task and the arms of a config.
+
+    An arm may train on the task with other options (`"task": {...}` in its spec), such as another way to collect samples; what
+    a seed starts from and what it is judged by are the task's own.
 
     Raises:
         ValueError: for a name or option that does not exist, naming it and the arm.
     """
-    task = resolve.resolve({**config["task"], "model": config["model"]})
+    model = resolve.resolve(config["model"])
+    task = resolve.resolve({**config["task"], "model": model})
     arms = {}
     for name, spec in config["arms"].items():
         try:
-            arms[name] = resolve.arm(spec, task.forward, axis_name)
+            own = resolve.resolve({**config["task"], **spec["task"], "model": model}) if spec.get("task") else task
+            arms[name] = Arm(own, resolve.arm(spec, own.forward, axis_name))
         except ValueError as error:
             raise ValueError(f"arm {name!r}: {error}") from error
     return task, arms
@@ -65,39 +77,48 @@ def seed_numbers(seeds: int) -> np.ndarray:
     return np.arange(seeds, dtype=np.uint32)
 
 
-def init_state(task: Task, arms: Mapping, seeds: jax.Array) -> dict[str, Any]:
+def init_state(task: Task, arms: Mapping[str, Arm], seeds: jax.Array) -> dict[str, Any]:
     """The state of a run at step 0: the same parameters and context for every arm of a seed."""
 
     def init(seed):
         key = jax.random.key(seed)
         params, context = task.init(key)
-        states = {name: {"params": params, "optimizer": tx.init(params)} for name, tx in arms.items()}
+        states = {
+            name: {"params": params, "optimizer": arm.tx.init(params), "memory": arm.task.memory(context)}
+            for name, arm in arms.items()
+        }
         return {"keys": key, "context": context, "arms": states}
 
     return jax.vmap(init)(seeds)
 
 
-def train_steps(task: Task, tx, place: Callable, length: int, state: dict, context: Any, key: jax.Array, first: jax.Array):
+def train_steps(arm: Arm, place: Callable, length: int, state: dict, context: Any, key: jax.Array, first: jax.Array):
     """Advances one arm of one seed by `length` steps; returns the state and the means of the steps' metrics."""
 
     def step(state, index):
-        terms, loss_key = batch(task, state["params"], context, index, key)
-        updates, optimizer = tx.update(None, state["optimizer"], state["params"], terms=place(terms), key=loss_key)
+        terms, loss_key = batch(arm.task, state, context, index, key)
+        updates, optimizer = arm.tx.update(None, state["optimizer"], state["params"], terms=place(terms), key=loss_key)
         params = optax.apply_updates(state["params"], updates)
-        return {"params": params, "optimizer": optimizer}, guard.metrics(optimizer)
+        memory = arm.task.remember(_remembering(context, state), terms)
+        return {"params": params, "optimizer": optimizer, "memory": memory}, guard.metrics(optimizer)
 
     indices = first + jax.numpy.arange(length, dtype=first.dtype)
     state, (metrics, taken) = jax.lax.scan(step, state, indices)
     return state, guard.mean_over_steps(metrics, taken, state["optimizer"])
 
 
-def batch(task: Task, params: Any, context: Any, index: jax.Array, key: jax.Array) -> tuple[Any, jax.Array]:
-    """The data of step `index` of a seed, and the key of its loss."""
+def batch(task: Task, state: Mapping, context: Any, index: jax.Array, key: jax.Array) -> tuple[Any, jax.Array]:
+    """The data of step `index` of an arm's state, and the key of its loss."""
     batch_key, loss_key = jax.random.split(jax.random.fold_in(key, index))
-    return task.batch(params, context, index, batch_key), loss_key
+    return task.batch(state["params"], _remembering(context, state), index, batch_key), loss_key
 
 
-def programs(config: Mapping, task: Task, arms: Mapping, layout: devices.Layout) -> Programs:
+def _remembering(context: Any, state: Mapping) -> Any:
+    """The context with what the arm remembers, if its task remembers anything."""
+    return {**context, "memory": state["memory"]} if jax.tree.leaves(state["memory"]) else context
+
+
+def programs(config: Mapping, task: Task, arms: Mapping[str, Arm], layout: devices.Layout) -> Programs:
     """The compiled programs of a comparison on its devices."""
 
     def evaluate(params, context, key):
@@ -111,10 +132,10 @@ def programs(config: Mapping, task: Task, arms: Mapping, layout: devices.Layout)
     shardings = devices.state_shardings(layout, model, shapes)
     place = functools.partial(devices.place, layout)
     train = {}
-    for name, tx in arms.items():
+    for name, arm in arms.items():
 
-        def advance(length, state, context, keys, first, tx=tx):
-            steps = functools.partial(train_steps, task, tx, place, length)
+        def advance(length, state, context, keys, first, arm=arm):
+            steps = functools.partial(train_steps, arm, place, length)
             return jax.vmap(steps, in_axes=(0, 0, 0, None))(state, context, keys, first)
 
         train[name] = devices.compile_steps(layout, advance, shardings["arms"][name])

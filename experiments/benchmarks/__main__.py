@@ -10,13 +10,14 @@ import platform
 import jax
 
 from algax.experiments import files
-from algax.experiments.benchmarks import composition, factored_logits, sampling, seeds
+from algax.experiments.benchmarks import composition, factored_logits, sampling, seeds, updates
 
 BENCHMARKS = {
     "composition": composition.rows,
     "factored_logits": factored_logits.rows,
     "sampling": sampling.rows,
     "seeds": seeds.rows,
+    "updates": updates.rows,
 }
 
 

@@ -13,7 +13,8 @@ from algax.experiments.resolve import nearest
 
 DEVICES = {"data": 1, "model": 1, "fully_sharded": False, "pmap": False}
 HUGGING_FACE = "hf"  # as a config's model: the one of the directory `checkpoint`
-TASKS_OF_CHECKPOINTS = ("tasks.arithmetic",)  # those that write their text with a checkpoint's tokenizer
+# Those that write their text with a checkpoint's tokenizer.
+TASKS_OF_CHECKPOINTS = ("tasks.arithmetic", "tasks.countdown", "tasks.verified")
 KEEP = {"last": 2, "every": 0, "best": ""}
 
 
@@ -43,7 +44,8 @@ def comparison(
         claim: what the paper says, in one sentence.
         task: spec of a task; receives the model as its option `model`.
         model: spec of a model, or "hf" for the one of `checkpoint`.
-        arms: per arm `{"loss": spec or list of specs, "optimizer": list of specs}`.
+        arms: per arm `{"loss": spec or list of specs, "optimizer": list of specs}`, and perhaps `"task": options` in which
+            its batches differ from the task's, see `trainer.build`.
         seeds: number of seeds, all in one program.
         steps: updates of every arm; pass a `FieldReference` where schedules need the same number.
         evaluate_every: updates between evaluations, each of which is also a checkpoint.

@@ -5,7 +5,13 @@
 trains a small MLP on scikit-learn's digits for 40 steps only, with REX, linear and cosine decay, 48 seeds each. Expect test
 accuracies near 95 %, REX half a point above cosine and one or two tenths above linear, which 48 seeds cannot tell from none:
 the claim against linear decay comes out inconclusive.
+
+    algax run schedules/warmup_stable_decay    (and the other names of `VARIANTS`)
+
+trains on a toy in seconds; the function of the same name below says what to expect.
 """
+
+from typing import Any
 
 from ml_collections import ConfigDict, FieldReference
 
@@ -46,7 +52,146 @@ def rex() -> ConfigDict:
     )
 
 
-VARIANTS = {"rex": rex}
+def warmup_stable_decay() -> ConfigDict:
+    """WSD in a river valley: the plateau goes far along the river, the decay then descends from the hills.
+
+    Expect about -0.41 against -0.25 for cosine, -0.23 for the constant rate and -0.04 for a low constant one.
+    """
+    steps = FieldReference(2000)
+    rates: dict[str, Any] = {
+        "wsd": {"name": "schedules.warmup_stable_decay", "peak": 0.09, "steps": steps, "warmup": 0, "decay_steps": 200},
+        "cosine": {"name": "optax.cosine_decay_schedule", "init_value": 0.09, "decay_steps": steps, "alpha": 0.1},
+        "constant": 0.09,
+        "low": 0.009,
+    }
+    claim = {"metric": "loss", "arm": "wsd", "direction": "lower", "least": 0.1, "at": "final"}
+    return comparison(
+        experiment="schedules/warmup_stable_decay",
+        paper="Wen et al. 2024, arXiv 2410.05192",
+        claim="In a river valley a plateau with a short decay ends lower than cosine decay or a constant rate.",
+        task={"name": "tasks.river_valley", "slope": 0.05, "curvature": 20.0, "noise": 1.0},
+        model={"name": "models.MLP", "features": [1]},
+        arms=_sgd({"name": "tasks.mean_output"}, rates, momentum=None),
+        seeds=100,
+        steps=steps,
+        evaluate_every=50,
+        metric="loss",
+        expect=[{**claim, "against": arm} for arm in ("cosine", "constant", "low")],
+    )
+
+
+# ----- one chain after another --------------------------------------------------------------------------------------------
+
+CHAINS = {"name": "tasks.shifted_chains", "states": 12, "first_steps": 600, "batch_size": 64}
+TABLE = {"name": "models.MLP", "features": [12], "use_bias": False}
+PEAK, LOW = 10.0, 1.0  # of SGD on the softmax table; a state is seen in a twelfth of the batch
+
+
+def _sgd(loss: Any, rates: dict[str, Any], momentum: float | None, tasks: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Arms of one loss that differ in their rate, or in options of the task."""
+    optimizers = {arm: [{"name": "optax.sgd", "learning_rate": rate, "momentum": momentum}] for arm, rate in rates.items()}
+    own = {arm: {"task": options} for arm, options in (tasks or {}).items()}
+    return {arm: {"loss": loss, "optimizer": optimizer, **own.get(arm, {})} for arm, optimizer in optimizers.items()}
+
+
+def _on_chains(name: str, paper: str, claim: str, expect: list[tuple], rates: dict[str, Any], tasks: Any = None) -> ConfigDict:
+    """600 steps on a chain and 600 on another, over 24 pairs of chains."""
+    fields = ("metric", "arm", "direction", "against", "least")
+    return comparison(
+        experiment=f"schedules/{name}",
+        paper=paper,
+        claim=claim,
+        task=CHAINS,
+        model=TABLE,
+        arms=_sgd({"name": "supervised.cross_entropy"}, rates, None, tasks),
+        seeds=24,
+        steps=1200,
+        evaluate_every=60,
+        metric=expect[0][0],
+        expect=[dict(zip(fields, entry, strict=True), at="final") for entry in expect],
+    )
+
+
+def replay() -> ConfigDict:
+    """A quarter of old data in every batch against none, both re-warmed; the divergence of two chains is about 1.
+
+    Expect the replayed arm to forget less by more than 20 % of that.
+    """
+    rate = {"name": "schedules.rewarmed", "peak": PEAK, "end": LOW, "lengths": [600, 600]}
+    return _on_chains(
+        "replay",
+        "Ibrahim et al. 2024, arXiv 2403.08763",
+        "A quarter of old data in every batch of continual pre-training keeps much of what would be forgotten.",
+        [("old_loss", "replay", "lower", "none", 0.2)],
+        {"replay": rate, "none": rate},
+        {"replay": {"replay": 0.25}},
+    )
+
+
+def rewarmed() -> ConfigDict:
+    """Warming up again, high and not as high, against going on at the rate the first training ended with.
+
+    Expect less loss on the new chain, and more on the old one, the higher the new peak.
+    """
+    first = {"name": "optax.warmup_cosine_decay_schedule", "init_value": 0.0, "peak_value": PEAK, "warmup_steps": 6}
+    first |= {"decay_steps": 600, "end_value": LOW / 10}
+
+    def then(rate: Any) -> dict[str, Any]:
+        return {"name": "schedules.phases", "pieces": [[600, first], [None, rate]]}
+
+    rates = {
+        "high": then({**first, "peak_value": PEAK}),
+        "middle": then({**first, "peak_value": PEAK / 4}),
+        "constant": then(LOW / 10),
+    }
+    return _on_chains(
+        "rewarmed",
+        "Gupta et al. 2023, arXiv 2308.04014",
+        "The higher the rate is warmed up again, the better the new data are learnt and the more of the old is forgotten.",
+        [
+            ("new_loss", "high", "lower", "middle", 0.0),
+            ("new_loss", "middle", "lower", "constant", 0.0),
+            ("old_loss", "high", "higher", "middle", 0.0),
+            ("old_loss", "middle", "higher", "constant", 0.0),
+        ],
+        rates,
+    )
+
+
+def infinite() -> ConfigDict:
+    """The plateau of the infinite cosine schedule, annealed at the end, against a cosine for each chain.
+
+    Expect at least 10 % of the divergence of the chains, which is about 1, less forgotten.
+    """
+    rates = {
+        "infinite": {
+            "name": "schedules.infinite",
+            "peak": PEAK,
+            "constant": 0.375 * PEAK,
+            "end": LOW,
+            "warmup": 6,
+            "cooldown": 500,
+            "plateau": 574,
+            "anneal": 120,
+        },
+        "repeated": {"name": "schedules.rewarmed", "peak": PEAK, "end": LOW, "lengths": [600, 600]},
+    }
+    return _on_chains(
+        "infinite",
+        "Singh et al. 2025, arXiv 2503.02844",
+        "Without warming up again for every dataset less is forgotten.",
+        [("old_loss", "infinite", "lower", "repeated", 0.1)],
+        rates,
+    )
+
+
+VARIANTS = {
+    "infinite": infinite,
+    "replay": replay,
+    "rewarmed": rewarmed,
+    "rex": rex,
+    "warmup_stable_decay": warmup_stable_decay,
+}
 
 
 def get_config(variant: str = "rex") -> ConfigDict:

@@ -18,13 +18,14 @@ class CharacterModel(NamedTuple):
     Attributes:
         prefix: `[P]` int32 numbers that every prompt begins with, each at least C.
         init: `init(key, numbers) -> params`.
-        apply: `apply(params, numbers [B, T]) -> logits [B, T, C]` of the character after each.
+        apply: `apply(params, numbers [B, T], mask [B, T] or None) -> logits [B, T, C]` of the character after each; characters
+            where the mask is false are not seen by later ones.
         decoder: what `decode.sample` drives it by.
     """
 
     prefix: np.ndarray
     init: Callable[[jax.Array, jax.Array], Any]
-    apply: Callable[[Any, jax.Array], jax.Array]
+    apply: Callable[[Any, jax.Array, jax.Array | None], jax.Array]
     decoder: models.Decoder
 
 
@@ -54,8 +55,8 @@ def character_model(model: models.Transformer, alphabet: str) -> CharacterModel:
         raise ValueError(f"the tokenizer's token {tokens.max()} is beyond the model's {model.config.vocabulary_size} tokens")
     table, read, inner = jnp.asarray(np.concatenate([tokens, prefix])), model.reader(), models.decoder(model)
 
-    def apply(params, numbers):
-        hidden = model.apply(params, table[numbers], method="hidden")
+    def apply(params, numbers, mask=None):
+        hidden = model.apply(params, table[numbers], mask, method="hidden")
         kernel, _ = model.apply(params, method="head")
         return jnp.dot(hidden, kernel[:, tokens].astype(hidden.dtype), preferred_element_type=jnp.float32)
 

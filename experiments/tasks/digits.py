@@ -33,25 +33,40 @@ def accuracy_and_loss(logits: jax.Array, labels: jax.Array) -> tuple[jax.Array, 
     return jnp.mean(jnp.argmax(logits, -1) == labels, dtype=jnp.float32), jnp.mean(losses)
 
 
-def digits(model: Any, batch_size: int = 64) -> Task:
+def with_inputs(transform: optax.GradientTransformationExtraArgs) -> optax.GradientTransformationExtraArgs:
+    """Hands the inputs of the batch on to a transform that takes the extra argument `inputs`."""
+
+    def update(updates, state, params=None, *, terms, **extra):
+        return transform.update(updates, state, params, inputs=terms.inputs, **extra)
+
+    return optax.GradientTransformationExtraArgs(transform.init, update)
+
+
+def digits(model: Any, batch_size: int = 64, least_scale: float = 1.0, largest_scale: float = 1.0) -> Task:
     """The digits task.
 
     Args:
         model: a Linen module, `[B, 64]` pixels standardised with the training part's moments to `[B, 10]` logits.
         batch_size: images a step; the training part's random order is repeated every epoch.
+        least_scale: above 0; every standardised pixel is multiplied by a fixed factor, log-uniform from `least_scale` on.
+        largest_scale: at least `least_scale`.
 
     Returns:
-        a task with the metrics `accuracy` and `loss` (test), `validation_accuracy` and `validation_loss`.
+        a task with the metrics `accuracy` and `loss` (test), `validation_accuracy`, `validation_loss` and `train_loss`.
     """
     if not 1 <= batch_size <= TRAIN:
         raise ValueError(f"batch_size must be between 1 and {TRAIN}; got {batch_size}")
+    if not 0 < least_scale <= largest_scale:
+        raise ValueError(f"least_scale must be above 0 and at most largest_scale; got {least_scale} and {largest_scale}")
     pixels, labels = map(jnp.asarray, load())
 
     def init(key):
         split_key, model_key = jax.random.split(key)
         context = split(split_key, len(labels))
         train = pixels[context["train"]]
-        context["mean"], context["scale"] = jnp.mean(train, 0), jnp.std(train, 0) + 0.1
+        exponents = jax.random.uniform(jax.random.fold_in(split_key, 1), (pixels.shape[1],))
+        factors = least_scale * (largest_scale / least_scale) ** exponents
+        context["mean"], context["scale"] = jnp.mean(train, 0), (jnp.std(train, 0) + 0.1) / factors
         return model.init(model_key, pixels[:1]), context
 
     def standardised(context, indices):
@@ -74,6 +89,7 @@ def digits(model: Any, batch_size: int = 64) -> Task:
             logits = model.apply(params, standardised(context, context[name]))
             accuracy, loss = accuracy_and_loss(logits, labels[context[name]])
             metrics |= {f"{prefix}accuracy": accuracy, f"{prefix}loss": loss}
-        return metrics
+        logits = model.apply(params, standardised(context, context["train"]))
+        return metrics | {"train_loss": accuracy_and_loss(logits, labels[context["train"]])[1]}
 
     return Task(init, batch, forward, evaluate)

@@ -13,13 +13,18 @@ from algax import decode, policy
 from algax.experiments import benchmarks
 from algax.experiments.benchmarks import __main__ as command
 from algax.experiments.benchmarks import composition, measure, sampling
+from algax.experiments.benchmarks import updates as update_rows
 from algax.experiments.benchmarks.measure import Row
+
+from ..contracts.examples import examples_module
+from ..contracts.kinds import UpdateExample
 
 TINY = {
     "composition": {"size": (16, 8), "rounds": 1},
     "factored_logits": {"sizes": ((64, 8, 32),), "rounds": 1},
     "sampling": {"batch_size": 2, "prompt_length": 3, "new_tokens": 4, "hidden_size": 16, "num_layers": 1, "rounds": 1},
     "seeds": {"steps": 2, "rounds": 1},
+    "updates": {"layers": 2, "width": 6, "rounds": 1},
 }
 
 
@@ -41,6 +46,13 @@ def test_rows(name):
         assert np.isfinite(row.ratio) and row.ratio > 0
         assert row.target == "" or float(row.target.removeprefix(">= ")) > 0
     assert len({row[:3] for row in rows}) == len(rows)
+
+
+def test_every_update_transform_is_measured():
+    """But for optimizers of Optax under one name."""
+    examples = examples_module("updates").EXAMPLES
+    named = {name for name, example in examples.items() if isinstance(example, UpdateExample)}
+    assert {name.split("(")[0] for name in update_rows.transforms(6)} == named
 
 
 def test_a_rate_is_the_number_of_tokens_by_the_least_time(monkeypatch):

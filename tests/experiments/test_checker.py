@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algax.experiments.tasks import checker
-from algax.experiments.tasks.arithmetic import answer_mask, problems
+from algax.experiments.tasks.arithmetic import arithmetic_problems
+from algax.experiments.tasks.verified import answer_mask
 
 VECTORISED = jax.jit(checker.check, static_argnums=2)
 OPERANDS = st.integers(0, 99)
@@ -62,7 +63,8 @@ def test_worked_examples(prompt, completion, verdict):
 
 @pytest.mark.parametrize("operators", ["+", "-*"])
 def test_every_listed_answer_is_right(operators):
-    prompts, completions = problems(1, operators)
+    problems = arithmetic_problems(1, operators)
+    prompts, completions = problems.prompts, problems.answers
     assert len({checker.decode(prompt) for prompt in prompts}) == 100 * len(operators)
     assert np.asarray(VECTORISED(prompts, completions, 1)).all()
 

@@ -28,6 +28,11 @@ def test_arms_describe_themselves(name):
         assert resolve.loss(spec["loss"]).name in algax.describe(resolve.loss(spec["loss"]))
 
 
+def test_no_two_experiments_of_the_policy_room_share_a_name():
+    room = configs.module("policy")
+    assert len(room.VARIANTS) == len(room.METHODS)
+
+
 def test_unknown_experiments_and_numbers():
     with pytest.raises(ValueError, match="unknown experiment 'policy/grop': did you mean 'policy/grpo'"):
         configs.load("policy/grop")

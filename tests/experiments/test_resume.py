@@ -60,6 +60,7 @@ save = Checkpoints.save
 
 def on_a_small_disk(self, step, *rest):
     if step == 4:
+        self._manager.wait_until_finished()  # the disk fills up only after step 2 is on it
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
     save(self, step, *rest)
 

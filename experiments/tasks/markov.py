@@ -1,0 +1,78 @@
+"""A language of a random Markov chain of order 2, of which as many sentences as wanted may be fresh."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.core import meta
+
+import algax
+from algax import pretrain
+from algax.experiments.tasks.task import Task
+
+HELD_OUT = 256
+
+
+def sentences(keys: jax.Array, table: jax.Array, length: int) -> jax.Array:
+    """A sentence a key, `[B, length + 1]`; table holds the logits of the next token after each pair, `[V, V, V]`."""
+
+    def sentence(key):
+        def step(pair, key):
+            token = jax.random.categorical(key, table[pair[0], pair[1]])
+            return (pair[1], token), token
+
+        zero = jnp.zeros([], jnp.int32)
+        return jax.lax.scan(step, (zero, zero), jax.random.split(key, length + 1))[1]
+
+    return jax.vmap(sentence)(keys).astype(jnp.int32)
+
+
+def markov(
+    model: Any, vocabulary: int = 16, length: int = 32, examples: int = 4000, batch_size: int = 8, sharpness: float = 1.5
+) -> Task:
+    """Next-token prediction on sentences of a chain, each seed with its own.
+
+    Args:
+        model: a Transformer, `[B, length]` tokens to `[B, length, vocabulary]` logits.
+        vocabulary: at least 2.
+        length: predicted tokens a sentence, at least 1.
+        examples: training sentences, repeated in order once all were seen.
+        batch_size: sentences a step.
+        sharpness: standard deviation of the chain's logits.
+
+    Returns:
+        a task with the metrics `nll` (fresh sentences) and `excess`, how far it is above the chain's own, in nats a token.
+    """
+    for name, value, least in (("vocabulary", vocabulary, 2), ("length", length, 1), ("examples", examples, 1)):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}; got {value}")
+    if not 1 <= batch_size <= examples:
+        raise ValueError(f"batch_size must be between 1 and examples={examples}; got {batch_size}")
+
+    def init(key):
+        table_key, data_key, test_key, model_key = jax.random.split(key, 4)
+        table = sharpness * jax.random.normal(table_key, (vocabulary,) * 3)
+        test = sentences(jax.random.split(test_key, HELD_OUT), table, length)
+        params = meta.unbox(model.init(model_key, test[:1, :-1]))
+        return params, {"table": table, "data": data_key, "test": test}
+
+    def batch(params, context, step, key):
+        del params, key
+        numbers = (step * batch_size + jnp.arange(batch_size)) % examples
+        keys = jax.vmap(lambda number: jax.random.fold_in(context["data"], number))(numbers)
+        rows = sentences(keys, context["table"], length)
+        return pretrain.Terms(inputs=rows, tokens=rows[:, 1:], mask=jnp.ones((batch_size, length), bool))
+
+    def forward(params, terms, key):
+        del key
+        distribution = algax.Logits(model.apply(params, terms.inputs[:, :-1]))
+        return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
+
+    def evaluate(params, context, key):
+        del key
+        rows = context["test"]
+        nll = -jnp.mean(algax.Logits(model.apply(params, rows[:, :-1])).log_probs(rows[:, 1:])[:, 1:])
+        own = algax.Logits(context["table"][rows[:, :-2], rows[:, 1:-1]]).log_probs(rows[:, 2:])
+        return {"nll": nll, "excess": nll + jnp.mean(own)}
+
+    return Task(init, batch, forward, evaluate)

@@ -1,0 +1,161 @@
+"""Rollouts: what they record is what was sampled, and what the loss sees is what the sampler saw."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from algax import models, policy
+from algax.core.kinds import Curriculum
+from algax.experiments import configs, trainer
+from algax.experiments.tasks import arithmetic_problems, checker, rollouts, verified
+from algax.experiments.tasks.rollouts.attempts import AGAIN_TOKEN
+from algax.experiments.tasks.verified import make_setting
+
+SIZES = {"hidden_size": 16, "num_layers": 1, "num_heads": 2, "mlp_size": 16, "max_length": 40}
+MODEL = models.Transformer(models.TransformerConfig(vocabulary_size=18, positions="rotary", **SIZES))
+PROBLEMS = arithmetic_problems(1, "+")
+WARM = {"labelled": 40, "held_out": 20, "warm_steps": 20, "prompts_per_batch": 8, "samples_per_prompt": 4}
+
+
+def written(tokens):
+    """The text of tokens, of which the model has more than the vocabulary."""
+    return "".join((checker.VOCABULARY + "!xx")[token] for token in tokens)
+
+
+def collected(rollout, **options):
+    """A batch of the task with its log-probs filled in, and the task's metrics."""
+    task = verified(MODEL, PROBLEMS, rollout, **{**WARM, **options})
+
+    def run(key):
+        params, context = task.init(key)
+        terms = task.batch(params, context, 0, key)
+        return params, task.forward(params, terms, key), task.evaluate(params, context, key)
+
+    return jax.jit(run)(jax.random.key(0))
+
+
+def test_one_answer_is_scored_as_it_was_sampled():
+    _, terms, _ = collected(rollouts.once())
+    where = np.asarray(terms.mask)
+    np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=2e-5)
+    np.testing.assert_allclose(terms.log_probs[where], terms.ref_log_probs[where], atol=2e-5)  # no step was taken yet
+    texts = [written(row) for row in np.asarray(terms.inputs["tokens"])]
+    expected = [checker.check_text(text[:4], text[4:]) for text in texts]
+    np.testing.assert_array_equal(terms.correct, expected)
+
+
+@pytest.mark.parametrize("until_right", [True, False])
+def test_dialogues_are_scored_as_they_were_sampled(until_right):
+    _, terms, metrics = collected(rollouts.attempts(turns=3, until_right=until_right), warm_steps=150)
+    where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
+    np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
+    turns = [slice(start, start + 3) for start in (0, 4, 8)]
+    assert (tokens[:, 3::4] == AGAIN_TOKEN).all() and not where[:, 3::4].any()
+    np.testing.assert_array_equal(terms.turn_ids[0], [0] * 4 + [1] * 4 + [2] * 3)
+    for row, prompt in enumerate(np.asarray(terms.inputs["tokens"])[:, :4]):
+        is_open = True
+        for turn, span in enumerate(turns):
+            verdict = checker.check_text(written(prompt), written(tokens[row, span]))
+            assert where[row, span].any() == is_open
+            assert bool(terms.turn_correct[row, turn]) == (verdict and is_open)
+            assert (int(terms.turn_answers[row, turn]) >= 0) == is_open
+            is_open = is_open and not (until_right and verdict)
+    assert terms.correct.any() and not terms.correct.all()
+    np.testing.assert_allclose(metrics["retry_gain"], metrics["success_at_3"] - metrics["success_at_1"], atol=1e-6)
+
+
+def test_equal_answers_have_equal_numbers():
+    _, terms, _ = collected(rollouts.attempts(turns=2, until_right=False))
+    answers, tokens, where = (np.asarray(x) for x in (terms.turn_answers, terms.tokens, terms.mask))
+    same = [(tokens[row, :3] * where[row, :3] == tokens[row, 4:7] * where[row, 4:7]).all() for row in range(len(tokens))]
+    np.testing.assert_array_equal(answers[:, 0] == answers[:, 1], same)
+    assert any(same) and not all(same)
+
+
+def test_an_arm_may_collect_its_batches_in_another_way():
+    config = configs.plain(configs.load("policy/ufo"))
+    config["task"] |= {"warm_steps": 0}
+    task, arms = trainer.build(config)
+    assert arms["unary_feedback"].task is task and arms["one attempt"].task is not task
+    params, context = jax.eval_shape(task.init, jax.random.key(0))
+    step, key = jax.ShapeDtypeStruct((), jnp.int32), jax.random.key(1)
+    lengths = {name: jax.eval_shape(arm.task.batch, params, context, step, key).tokens.shape[1] for name, arm in arms.items()}
+    assert lengths == {"unary_feedback": 11, "one attempt": 3}
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match="turns must be at least 1; got 0"):
+        rollouts.attempts(turns=0)
+    with pytest.raises(ValueError, match="temperature must be above 0; got 0"):
+        rollouts.once(temperature=0)
+    with pytest.raises(ValueError, match="vocabulary_size must be at least 16; got 15"):
+        make_setting(models.Transformer(models.TransformerConfig(vocabulary_size=15, **SIZES)), PROBLEMS, "!")
+
+
+def test_a_loss_of_dialogues_reads_what_they_record():
+    _, terms, _ = collected(rollouts.attempts(turns=2))
+    assert np.isfinite(policy.unary_feedback()(terms.replace(step=jnp.zeros([], jnp.int32))))
+
+
+def test_a_hint_is_read_and_the_plain_prompt_is_trained():
+    params, terms, _ = collected(rollouts.guided(length=2), warm_steps=300, held_out=4)
+    guided, where = np.asarray(terms.guided_tokens).any(axis=1), np.asarray(terms.mask)
+    assert guided.any() and not guided.all()
+    texts = [written(row) for row in np.asarray(terms.inputs["tokens"])]
+    assert all(len(text) == 7 and "!" not in text for text in texts)  # no mark of a hint in what is trained
+    own = where & ~guided[:, None]
+    np.testing.assert_allclose(terms.log_probs[own], terms.old_log_probs[own], atol=5e-5)
+    hinted = where & guided[:, None]
+    assert np.abs((terms.log_probs - terms.old_log_probs)[hinted]).max() > 0.1
+    correct = np.asarray(terms.correct).reshape(8, 4)
+    expected = [checker.check_text(text[:4], text[4:]) for text in texts]
+    np.testing.assert_array_equal(correct.ravel(), expected)
+    groups = guided.reshape(8, 4)
+    assert (groups.all(axis=1) | ~groups.any(axis=1)).all()  # whole groups
+    assert correct[~groups[:, 0]].any(axis=1).all()  # a group stays as it is only if someone was right
+
+
+def test_some_answers_go_on_from_a_worked_one():
+    _, terms, _ = collected(rollouts.prefixed(length=1, per_group=2))
+    guided = np.asarray(terms.guided_tokens)
+    np.testing.assert_array_equal(guided.reshape(8, 4, 3).any(axis=-1), np.tile([True, True, False, False], (8, 1)))
+    assert guided[:, 1:].sum() == 0
+    worked = {checker.decode(p): checker.decode(a) for p, a in zip(PROBLEMS.prompts, PROBLEMS.answers, strict=True)}
+    for row in np.flatnonzero(guided.any(axis=1)):
+        text = written(np.asarray(terms.inputs["tokens"])[row])
+        assert text[4] == worked[text[:4]][0]
+    where = np.asarray(terms.mask)
+    np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
+
+
+def test_a_curriculum_hears_of_the_advantages_and_draws_by_its_weights():
+    def only(kind):
+        """Draws one kind and counts what it hears."""
+        return Curriculum(
+            lambda: jnp.zeros(3),
+            lambda state: (jnp.arange(3) == kind).astype(jnp.float32),
+            lambda state, feedback: state.at[feedback.arms].add(jnp.where(feedback.where, jnp.abs(feedback.values), 0.0)),
+        )
+
+    task = verified(MODEL, arithmetic_problems(1, "+-*"), rollouts.once(), curriculum=only(2), **WARM)
+
+    def run(key):
+        params, context = task.init(key)
+        context = {**context, "memory": task.memory(context)}
+        terms = task.batch(params, context, 0, key)
+        return terms, task.remember(context, terms)
+
+    terms, memory = jax.jit(run)(jax.random.key(0))
+    assert {written(row)[1] for row in np.asarray(terms.inputs["tokens"])} == {"*"}
+    correct = np.asarray(terms.rewards).reshape(8, 4)
+    deviation = correct.std(axis=1, ddof=1, keepdims=True)
+    advantages = np.where(deviation > 0, (correct - correct.mean(axis=1, keepdims=True)) / (deviation + 1e-6), 0.0)
+    np.testing.assert_allclose(memory, [0, 0, np.abs(advantages).sum()], rtol=1e-4, atol=1e-5)
+
+
+def test_what_an_arm_remembers_is_part_of_its_state():
+    config = configs.plain(configs.load("policy/dump"))
+    config["task"] |= {"warm_steps": 0}
+    run = trainer.prepare(config | {"seeds": 1})
+    assert jax.tree.leaves(run.target["arms"]["ucb"]["memory"]) and not jax.tree.leaves(run.target["arms"]["uniform"]["memory"])
