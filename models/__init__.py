@@ -4,25 +4,67 @@ from . import lora
 from .cache import Cache, init_cache
 from .config import RopeScaling, TransformerConfig
 from .decoding import Decoder, decoder
+from .diagonal_network import DiagonalNetwork
 from .huggingface import load_pretrained, save_pretrained
+from .latent_attention import LatentAttention, LatentCache, PLMBlock, rotate_interleaved
+from .layers import (
+    AlloraDense,
+    SparseDoped,
+    SparseFactorized,
+    SparseParallel,
+    TractConv,
+    TractDense,
+    allora,
+    allora_product,
+    allora_scales,
+    tract_conv,
+    tract_dense,
+)
 from .mlp import MLP
+from .norms import masked_normalise
+from .patch_network import PatchNetwork
+from .pruning import mlp_groups, pruned_config, pruned_mlp, transformer_groups
+from .scaled_mlp import ScaledMLP
 from .sharding import logical_rules, param_shardings
 from .tokenizer import Tokenizer
 from .transformer import Transformer
 
 __all__ = [
     "MLP",
+    "AlloraDense",
     "Cache",
     "Decoder",
+    "DiagonalNetwork",
+    "LatentAttention",
+    "LatentCache",
+    "PLMBlock",
+    "PatchNetwork",
     "RopeScaling",
+    "ScaledMLP",
+    "SparseDoped",
+    "SparseFactorized",
+    "SparseParallel",
     "Tokenizer",
+    "TractConv",
+    "TractDense",
     "Transformer",
     "TransformerConfig",
+    "allora",
+    "allora_product",
+    "allora_scales",
     "decoder",
     "init_cache",
     "load_pretrained",
     "logical_rules",
     "lora",
+    "mlp_groups",
+    "masked_normalise",
     "param_shardings",
+    "pruned_config",
+    "pruned_mlp",
+    "rotate_interleaved",
     "save_pretrained",
+    "tract_conv",
+    "tract_dense",
+    "transformer_groups",
 ]

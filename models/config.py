@@ -75,7 +75,7 @@ class TransformerConfig:
         rope_theta: base of the rotary wavelengths, above 0; read for rotary positions only.
         rope_scaling: change of the rotary wavelengths for long contexts, or None.
         mlp: "gated", `down(activation(gate(x)) * up(x))`, or "plain", `down(activation(up(x)))`.
-        activation: one of "gelu", "gelu_tanh", "identity", "relu", "silu", "tanh".
+        activation: one of "gelu", "gelu_tanh", "identity", "relu", "relu_squared", "silu", "tanh".
         bias: "none"; "query_key_value", on those three projections; or "all", on every projection of the blocks and
             on every layer norm of the residual stream. The head never has one.
         query_key_norm: whether each query and key head is normalised, with one scale for all heads, before rotation.

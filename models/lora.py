@@ -12,6 +12,8 @@ import flax
 import jax
 import jax.numpy as jnp
 
+from .layers.allora import allora_product
+
 # A kernel's first axis is its input, but the attention's output projection reads heads: [heads, head size, hidden size].
 INPUT_AXES = {r"attention/output/kernel$": 2}
 
@@ -76,7 +78,7 @@ def init(
     return Adapters(factors=factors, scale=alpha / rank)
 
 
-def apply(params: Any, adapters: Adapters) -> Any:
+def apply(params: Any, adapters: Adapters, eta: float | None = None) -> Any:
     """Returns parameters whose targeted kernels are `kernel + alpha / r * a @ b`, summed in float32.
 
     Gradients flow into `adapters` only: `params` are under `stop_gradient`. A loss of the adapters is then
@@ -85,6 +87,8 @@ def apply(params: Any, adapters: Adapters) -> Any:
     Args:
         params: the parameters that `adapters` were made for, or others of the same shapes.
         adapters: what `init` returned.
+        eta: trains with ALLoRA: the gradients of the changes are scaled as by `allora`. Its paper has no factor `alpha / r`
+            (`alpha` is the rank); None for the ordinary gradients.
 
     Returns:
         The parameters, of the structure, shapes and types of `params`.
@@ -99,7 +103,8 @@ def apply(params: Any, adapters: Adapters) -> Any:
         factors = adapters.factors.get(_name(path))
         if factors is None:
             return leaf
-        change = adapters.scale * jnp.matmul(factors.a, factors.b, precision="highest")
+        product = jnp.matmul(factors.a, factors.b, precision="highest") if eta is None else allora_product(*factors, eta)
+        change = adapters.scale * product
         return (leaf.astype(jnp.float32) + change.reshape(leaf.shape)).astype(leaf.dtype)
 
     return jax.tree_util.tree_map_with_path(adapt, params)

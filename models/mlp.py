@@ -14,10 +14,11 @@ class MLP(nn.Module):
 
     Attributes:
         features: width of each layer; the last is the number of outputs, for example classes.
-        activation: one of "gelu", "gelu_tanh", "identity", "relu", "silu", "tanh".
+        activation: one of "gelu", "gelu_tanh", "identity", "relu", "relu_squared", "silu", "tanh".
         use_bias: whether the layers have biases.
         dtype: floating type of the computation.
         param_dtype: floating type of the parameters.
+        first: a layer in place of the first dense one, of `features[0]` outputs, such as `TractDense`; None for none.
 
     Raises:
         ValueError: `features` is empty or has a width below 1, or the activation is unknown.
@@ -28,6 +29,7 @@ class MLP(nn.Module):
     use_bias: bool = True
     dtype: Any = jnp.float32
     param_dtype: Any = jnp.float32
+    first: nn.Module | None = None
 
     def __post_init__(self):
         if not self.features or min(self.features) < 1:
@@ -42,5 +44,10 @@ class MLP(nn.Module):
         for index, features in enumerate(self.features):
             if index:
                 x = ACTIVATIONS[self.activation](x)
-            x = nn.Dense(features, use_bias=self.use_bias, dtype=self.dtype, param_dtype=self.param_dtype)(x)
+            if index or self.first is None:
+                x = nn.Dense(features, use_bias=self.use_bias, dtype=self.dtype, param_dtype=self.param_dtype)(x)
+                continue
+            x = self.first(x)
+            if x.shape[-1] != features:
+                raise ValueError(f"`first` must have features[0]={features} outputs, got {x.shape[-1]}")
         return x

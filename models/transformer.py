@@ -105,6 +105,20 @@ class Transformer(nn.Module):
         """
         return self._run(tokens, mask, positions, None)[0]
 
+    def embed(self, tokens: jax.Array) -> jax.Array:
+        """Returns the embeddings `[..., D]` of tokens, without positions; `logits_of_embeddings` takes them."""
+        return jnp.take(self.embedding, tokens, axis=0)
+
+    def logits_of_embeddings(self, embeddings: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """Computes the logits `[B, T, V]` after inputs that need not be tokens, such as mixtures of embeddings.
+
+        Args:
+            embeddings: `[B, T, D]`, such as `embed` gives.
+            mask: as in `__call__`.
+        """
+        mask = jnp.ones(embeddings.shape[:2], bool) if mask is None else mask.astype(bool)
+        return self._logits(self._run_blocks(embeddings, mask, token_positions(mask, None), None)[0])
+
     def head(self) -> tuple[jax.Array, None]:
         """Returns the head's `[D, V]` kernel and its bias, which is None: no supported family has one."""
         return self.embedding.T if self.config.tied_head else self.head_kernel, None
@@ -138,8 +152,13 @@ class Transformer(nn.Module):
         mask = jnp.ones(tokens.shape, bool) if mask is None else mask.astype(bool)
         if positions is None:
             positions = token_positions(mask, None if cache is None else jnp.sum(cache.mask, axis=1, dtype=jnp.int32))
+        return self._run_blocks(self.embed(tokens), mask, positions, cache)
+
+    def _run_blocks(
+        self, x: jax.Array, mask: jax.Array, positions: jax.Array, cache: Cache | None
+    ) -> tuple[jax.Array, Cache]:
+        config = self.config
         key_mask, attention_mask = _attention_mask(mask, cache)
-        x = jnp.take(self.embedding, tokens, axis=0)
         if config.positions == "learned":
             x = x + jnp.take(self.position_embedding, positions, axis=0)
         x = x.astype(config.dtype)
@@ -150,7 +169,7 @@ class Transformer(nn.Module):
         for index, block in enumerate(self.blocks):
             x, layer = block(x, angles, attention_mask, None if cache is None else (cache.layers[index], cache.length))
             layers.append(layer)
-        length = jnp.int32(tokens.shape[1]) + (0 if cache is None else cache.length)
+        length = jnp.int32(x.shape[1]) + (0 if cache is None else cache.length)
         return self.final_norm(x), Cache(tuple(layers), key_mask, length)
 
 

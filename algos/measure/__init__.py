@@ -1,5 +1,6 @@
 """Diagnostics, scaling laws and evaluation metrics: arrays in, scalars or small arrays out."""
 
+from .activations import activation_sparsity as activation_sparsity
 from .alignment import alignment as alignment
 from .angles import AngleConcentration as AngleConcentration
 from .angles import angle_concentration as angle_concentration
@@ -8,9 +9,45 @@ from .annealing_law import Curve as Curve
 from .annealing_law import annealing_areas as annealing_areas
 from .annealing_law import fit_annealing_law as fit_annealing_law
 from .annealing_law import huber_log_loss as huber_log_loss
+from .compute_balance import equal_loss_speedup as equal_loss_speedup
+from .compute_balance import rebalance as rebalance
+from .curvature import TraceEstimate as TraceEstimate
+from .curvature import hessian_trace as hessian_trace
+from .curvature import hessian_vector_product as hessian_vector_product
+from .curvature import sharpness as sharpness
+from .curvature import top_eigenvalues as top_eigenvalues
+from .feature_learning import TwoFeatureRun as TwoFeatureRun
+from .feature_learning import feature_overlap as feature_overlap
+from .feature_learning import two_feature_dynamics as two_feature_dynamics
+from .fitting import Fit as Fit
+from .fitting import fit_law as fit_law
+from .jacobians import ntk_matrix as ntk_matrix
+from .jacobians import per_sample_jacobian as per_sample_jacobian
 from .kaplan_law import KaplanLaw as KaplanLaw
 from .kaplan_law import fit_critical_batch as fit_critical_batch
-from .kaplan_law import fit_power_law as fit_power_law
+from .learning_trace import LearningTrace as LearningTrace
+from .learning_trace import convergence_layer as convergence_layer
+from .learning_trace import learning_trace as learning_trace
+from .learning_trace import prediction_level as prediction_level
+from .learning_trace import stopping_level as stopping_level
+from .order_effects import LinearizedUpdate as LinearizedUpdate
+from .order_effects import Trajectory as Trajectory
+from .order_effects import estimate_order as estimate_order
+from .order_effects import linearized_update as linearized_update
+from .order_effects import order_sensitivity as order_sensitivity
+from .order_effects import reference_run as reference_run
+from .order_effects import search_orders as search_orders
+from .power_law import PowerLaw as PowerLaw
+from .power_law import fit_power_law as fit_power_law
+from .power_law import fit_power_law_offset as fit_power_law_offset
+from .preemption import AbortPredictor as AbortPredictor
+from .preemption import AbortThreshold as AbortThreshold
+from .preemption import AttemptTimes as AttemptTimes
+from .preemption import best_threshold as best_threshold
+from .preemption import break_even_abort_time as break_even_abort_time
+from .preemption import makespan as makespan
+from .preemption import simulate_makespan as simulate_makespan
+from .recovery import gap_recovered as gap_recovered
 from .rollouts import PatternRate as PatternRate
 from .rollouts import TruncationStats as TruncationStats
 from .rollouts import pareto_front as pareto_front
@@ -19,12 +56,22 @@ from .rollouts import pattern_rate as pattern_rate
 from .rollouts import trigger_f1 as trigger_f1
 from .rollouts import trigger_rate as trigger_rate
 from .rollouts import truncation_stats as truncation_stats
+from .sgd_stability import LossCurvature as LossCurvature
+from .sgd_stability import diagonal_net_trace as diagonal_net_trace
+from .sgd_stability import loss_curvature as loss_curvature
+from .sgd_stability import max_stable_lr as max_stable_lr
+from .sgd_stability import relu_net_trace as relu_net_trace
+from .sgd_stability import sgd_stability_radius as sgd_stability_radius
+from .stability_gap import StabilityGap as StabilityGap
+from .stability_gap import stability_gap as stability_gap
 from .strategic_play import PearsonTest as PearsonTest
 from .strategic_play import StrategicPlay as StrategicPlay
 from .strategic_play import pearson_test as pearson_test
 from .strategic_play import strategic_play as strategic_play
 from .time_to_target import performance_profile as performance_profile
 from .time_to_target import time_to_target_score as time_to_target_score
+from .training_cost import TrainingCost as TrainingCost
+from .training_cost import training_cost as training_cost
 from .training_curves import HockeyStick as HockeyStick
 from .training_curves import hockey_stick as hockey_stick
 from .training_curves import length_collapse as length_collapse
@@ -42,44 +89,92 @@ from .turns import success_at_turn as success_at_turn
 from .turns import thought_diversity as thought_diversity
 
 __all__ = [
+    "AbortPredictor",
+    "AbortThreshold",
     "AngleConcentration",
     "AnnealingLaw",
+    "AttemptTimes",
     "Curve",
+    "Fit",
     "HockeyStick",
     "KaplanLaw",
+    "LearningTrace",
+    "LinearizedUpdate",
+    "LossCurvature",
     "PatternRate",
     "PearsonTest",
+    "PowerLaw",
     "ProgressDecomposition",
     "SampleQuality",
     "SelfCorrection",
+    "StabilityGap",
     "StrategicPlay",
+    "TraceEstimate",
+    "TrainingCost",
+    "Trajectory",
     "TruncationStats",
+    "TwoFeatureRun",
+    "activation_sparsity",
     "alignment",
     "angle_concentration",
     "annealing_areas",
+    "best_threshold",
+    "break_even_abort_time",
+    "convergence_layer",
+    "diagonal_net_trace",
     "distinct_share",
+    "equal_loss_speedup",
+    "estimate_order",
+    "feature_overlap",
     "fit_annealing_law",
     "fit_critical_batch",
+    "fit_law",
     "fit_power_law",
+    "fit_power_law",
+    "fit_power_law_offset",
+    "gap_recovered",
+    "hessian_trace",
+    "hessian_vector_product",
     "hockey_stick",
     "huber_log_loss",
+    "learning_trace",
     "length_collapse",
+    "linearized_update",
     "logit_gradient_norm",
+    "loss_curvature",
+    "makespan",
+    "max_stable_lr",
     "mean_turns",
+    "ntk_matrix",
+    "order_sensitivity",
     "pareto_front",
     "pass_at_k",
     "pattern_rate",
     "pearson_test",
+    "per_sample_jacobian",
     "performance_profile",
     "positive_sample_quality",
     "post_saturation_gain",
+    "prediction_level",
+    "rebalance",
+    "reference_run",
+    "relu_net_trace",
     "rlvr_decomposition",
+    "search_orders",
     "self_correction",
+    "sgd_stability_radius",
+    "sharpness",
+    "simulate_makespan",
+    "stability_gap",
+    "stopping_level",
     "strategic_play",
     "success_at_turn",
     "thought_diversity",
     "time_to_target_score",
+    "top_eigenvalues",
+    "training_cost",
     "trigger_f1",
     "trigger_rate",
     "truncation_stats",
+    "two_feature_dynamics",
 ]

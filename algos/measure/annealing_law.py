@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, signal
+from scipy import signal
 
 from ..core import checks
-
-FACTOR = 1e4  # the optimiser's tolerances are absolute, and a Huber loss of small residuals is tiny
+from .fitting import Fit, fit_law
 
 
 class AnnealingLaw(NamedTuple):
@@ -97,18 +96,18 @@ def huber_log_loss(predicted: np.ndarray, observed: np.ndarray, *, delta: float 
     return float(np.sum(np.where(residuals <= delta, 0.5 * residuals**2, delta * (residuals - 0.5 * delta))))
 
 
-def fit_annealing_law(curves: Sequence[Curve], *, delta: float = 1e-3) -> AnnealingLaw:
-    """Fits the law to the losses of one or more runs: `huber_log_loss` by L-BFGS from several starts, then Nelder-Mead.
+def fit_annealing_law(curves: Sequence[Curve], *, delta: float = 1e-3) -> Fit:
+    """Fits the law to the losses of one or more runs: `huber_log_loss` at its least, from several starts.
 
     Args:
       curves: runs, together at least 5 losses, all of them after the warmup.
       delta: > 0, of the Huber loss.
 
     Returns:
-      The law with the least objective; every parameter is >= 0.
+      A `Fit` of an `AnnealingLaw`; every parameter is >= 0.
 
     Raises:
-      ValueError: too few losses for the four parameters.
+      ValueError: too few losses for the four parameters, or a loss that is not positive.
 
     Source: as for `AnnealingLaw`.
     """
@@ -116,23 +115,8 @@ def fit_annealing_law(curves: Sequence[Curve], *, delta: float = 1e-3) -> Anneal
     if losses.size < 5:
         raise ValueError(f"`curves` must hold at least 5 losses for 4 parameters, got {losses.size}")
     span, largest_area = max(np.ptp(losses), 1e-6), max(np.abs(annealing).max(), 1e-12)
-
-    def unpack(x: np.ndarray) -> AnnealingLaw:
-        """From parameters of order 1, so that one tolerance suits all."""
-        return AnnealingLaw(x[0] * losses.min(), x[1] * span * forward.min() ** x[2], x[2], x[3] * span / largest_area)
-
-    def objective(x: np.ndarray) -> float:
-        predicted = unpack(x).losses(forward, annealing)
-        if not np.all(predicted > 0):
-            return 1e6 * (1.0 + float(np.sum(np.maximum(-predicted, 0.0))))
-        return FACTOR * huber_log_loss(predicted, losses, delta=delta)
-
-    bounds = [(0.0, None), (0.0, None), (0.0, 5.0), (0.0, None)]
-    descent = {"maxiter": 3000, "maxfun": 60000, "ftol": 1e-15, "gtol": 1e-10}
-    polish = {"xatol": 1e-10, "fatol": 1e-16, "maxiter": 6000}
-    found = []
-    for start in itertools.product((0.5, 0.9), (1.0,), (0.2, 0.5, 1.0), (0.1, 1.0)):
-        found.append(optimize.minimize(objective, start, method="L-BFGS-B", bounds=bounds, options=descent))
-    best = min(found, key=lambda result: result.fun)
-    best = optimize.minimize(objective, best.x, method="Nelder-Mead", bounds=bounds, options=polish)
-    return AnnealingLaw(*(float(value) for value in unpack(best.x)))
+    starts = [
+        AnnealingLaw(limit * losses.min(), span * forward.min() ** exponent, exponent, gain * span / largest_area)
+        for limit, exponent, gain in itertools.product((0.5, 0.9), (0.2, 0.5, 1.0), (0.1, 1.0))
+    ]
+    return fit_law(lambda law: law.losses(forward, annealing), losses, starts, bounds={"exponent": (0.0, 5.0)}, delta=delta)

@@ -74,28 +74,6 @@ class KaplanLaw(NamedTuple):
         return 0.5 * (below + above)
 
 
-def fit_power_law(x: Any, y: Any) -> tuple[float, float]:
-    """Fits y = scale x^exponent by linear regression of log y on log x.
-
-    Args:
-      x: `[N]` positive numbers, N >= 2, not all equal.
-      y: `[N]` positive numbers.
-
-    Returns:
-      `(scale, exponent)`.
-
-    Raises:
-      ValueError: fewer than two points, other shapes, or numbers that are not positive.
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if x.ndim != 1 or x.shape != y.shape or x.size < 2:
-        raise ValueError(f"`x` and `y` must have the same shape [N] with N >= 2, got {x.shape}, {y.shape}")
-    if not (np.all(x > 0) and np.all(y > 0)) or np.ptp(x) == 0:
-        raise ValueError("`x` and `y` must be positive, and `x` not all equal")
-    exponent, log_scale = np.polyfit(np.log(x), np.log(y), 1)
-    return float(np.exp(log_scale)), float(exponent)
-
-
 def fit_critical_batch(steps: Any, tokens: Any) -> tuple[float, float]:
     """Fits the trade-off S_min / S + E_min / E = 1 to runs that reached one loss at different batch sizes.
 

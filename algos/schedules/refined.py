@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core import checks
+from ..core.numerics import safe_divide
 
 METHODS = ("sgd", "adam")
 SMALLEST = 1e-12  # norms are clipped to this share of the largest one
@@ -69,6 +70,35 @@ def refine(gradient_norms: jax.Array, *, method: str = "sgd", window_fraction: f
     later = jnp.cumsum(weights[::-1])[::-1] - weights
     values = weights * later.at[-1].set(0.0)
     return values / jnp.max(values)
+
+
+def last_iterate_bound(learning_rates: jax.Array, gradient_norms: jax.Array, *, distance: float = 1.0) -> jax.Array:
+    """A bound on the suboptimality of the last iterate of gradient descent on a convex function.
+
+    With S_k = sum_{p >= k} eta_p and Q_k = sum_{p >= k} G_p^2 eta_p^2: D^2 / (2 S_1) + Q_1 / (2 S_1) +
+    1/2 sum_{k < T} eta_k Q_k / (S_k S_{k+1}).
+
+    Args:
+      learning_rates: `[T]`, >= 0 and not all 0; zeros at the end are steps that are not taken.
+      gradient_norms: `[T]`, l2 norms G.
+      distance: D > 0, from the first iterate to the minimum.
+
+    Returns:
+      `[]`.
+
+    Raises:
+      ValueError: the shapes are not the same `[T]`, or `distance` is not > 0.
+
+    Source: as for `refine`.
+    """
+    checks.positive("distance", distance)
+    norms = _checked(gradient_norms)
+    rates = jnp.asarray(learning_rates).astype(norms.dtype)
+    if rates.shape != norms.shape:
+        raise ValueError(f"`learning_rates` must have the shape of the norms, {list(norms.shape)}, got {list(rates.shape)}")
+    sums, squares = (jnp.cumsum(x[::-1])[::-1] for x in (rates, jnp.square(norms * rates)))
+    terms = safe_divide(rates[:-1] * squares[:-1], sums[:-1] * sums[1:])
+    return (0.5 * (distance**2 + squares[0])) / sums[0] + 0.5 * jnp.sum(terms)
 
 
 def _checked(gradient_norms: jax.Array) -> jax.Array:

@@ -22,12 +22,14 @@ class Terms(core.Terms):
     Data:
       inputs: whatever the model needs, with a leading batch axis.
       labels: `[B]` integers in 0..C-1.
+      targets: `[B, C]` numbers that a regression's outputs, `logits`, should be.
       mask: `[B]` true where an example counts.
     Differentiated, filled in by `forward`:
       logits: `[B, C]` unnormalised log-probabilities of the classes.
     """
 
     labels: Array = data("B")
+    targets: Array = data("B C")
     mask: Array = mask("B")
     logits: Array = differentiated("B C")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -39,6 +40,44 @@ def random_mask(key: Array, shape: Sequence[int], sparsity: float) -> Array:
     """
     checks.between("sparsity", sparsity, 0.0, 1.0)
     return _largest(jax.random.uniform(key, tuple(shape)), int((1.0 - sparsity) * math.prod(shape)))
+
+
+def random_masks(sparsities: Mapping[str, float], *, seed: int = 0) -> Callable[[Any], Any]:
+    """Random masks for the leaves of a tree, for `rigl`.
+
+    Args:
+      sparsities: regular expressions, searched for in the paths of the leaves (`params/Dense_0/kernel`), and the share of
+        false entries there, in [0, 1]; the first that matches counts, and a leaf without one stays dense.
+      seed: an integer >= 0.
+
+    Returns:
+      A function of the parameters that returns such a tree: booleans from `random_mask`, or None.
+
+    Raises:
+      ValueError: a sparsity is out of range, or (when called) an expression matches no leaf.
+
+    Example:
+      >>> optimizer = updates.rigl(optax.adam(1e-3), updates.random_masks({"kernel": 0.75}), every=100, until=7500)
+    """
+    checks.integer("seed", seed, least=0)
+    if not sparsities:
+        raise ValueError("`sparsities` must hold at least one expression, got none")
+    for sparsity in sparsities.values():
+        checks.between("sparsities", sparsity, 0.0, 1.0)
+
+    def masks(params: Any) -> Any:
+        leaves = jax.tree_util.tree_leaves_with_path(params)
+        keys, found, used = jax.random.split(jax.random.key(seed), len(leaves)), [], set()
+        for key, (path, leaf) in zip(keys, leaves, strict=True):
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            pattern = next((pattern for pattern in sparsities if re.search(pattern, name)), None)
+            used.add(pattern)
+            found.append(None if pattern is None else random_mask(key, leaf.shape, sparsities[pattern]))
+        if unmatched := sorted(set(sparsities) - used):
+            raise ValueError(f"`sparsities` must each match a leaf, got {unmatched}")
+        return jax.tree.unflatten(jax.tree.structure(params), found)
+
+    return masks
 
 
 def erdos_renyi_densities(shapes: Sequence[Sequence[int]], sparsity: float) -> list[float]:
@@ -149,11 +188,13 @@ def rigl(
         due = (step % every == 0) & (step < until)
 
         def move(mask: Array | None, w: Array, gradient: Array) -> tuple[Array, Array] | None:
-            """What stays of a mask, and what it becomes."""
+            """What stays of a mask, and what it becomes; the sorts cost far more than a step, so they run only when due."""
             if mask is None:
                 return None
-            kept, grown = drop_and_grow(w, mask, gradient, fraction)
-            return jnp.where(due, kept, mask), jnp.where(due, kept | grown, mask)
+            kept, grown = jax.lax.cond(
+                due, lambda: drop_and_grow(w, mask, gradient, fraction), lambda: (mask, jnp.zeros_like(mask))
+            )
+            return kept, kept | grown
 
         masked = _map(_where, state.masks, gradients)
         updates, inner_state = inner.update(masked, state.inner, params, **extra_args)

@@ -2,7 +2,9 @@
 
     algax run scaling/one_epoch
 
-trains a small Transformer on sentences of a random Markov chain for 500 steps, on 4000 fresh ones or on 400 repeated ten times.
+trains a small network on the last four tokens of sentences of a random Markov chain for 800 steps, on 6400 fresh ones or on
+640 repeated ten times. Expect the repeated ones to end 0.07 nats higher, at a loss that fresh ones reach within a fifth of
+the steps.
 """
 
 from ml_collections import ConfigDict
@@ -12,22 +14,21 @@ from algax.experiments.configs import choose, comparison
 
 def one_epoch() -> ConfigDict:
     """One pass over ten times the data against ten passes, at the same number of steps, without regularisation."""
-    adam = {"name": "optax.adam", "learning_rate": 0.003}
+    adam = {"name": "optax.adam", "learning_rate": 0.01}
     loss = {"name": "pretrain.next_token"}
-    sizes = {"vocabulary_size": 16, "hidden_size": 64, "num_layers": 2, "num_heads": 2, "max_length": 32}
     return comparison(
         experiment="scaling/one_epoch",
         paper="Komatsuzaki 2019, arXiv 1906.06669",
         claim="At equal steps one epoch on more data reaches a lower test loss than many epochs on less.",
-        task={"name": "tasks.markov", "examples": 4000, "batch_size": 8},
-        model={"name": "models.Transformer", "config": {"name": "models.TransformerConfig", **sizes}},
+        task={"name": "tasks.markov", "examples": 6400, "batch_size": 8},
+        model={"name": "models.MLP", "features": [128, 8]},
         arms={
             "one_epoch": {"loss": loss, "optimizer": [adam]},
-            "ten_epochs": {"loss": loss, "optimizer": [adam], "task": {"examples": 400}},
+            "ten_epochs": {"loss": loss, "optimizer": [adam], "task": {"examples": 640}},
         },
         seeds=5,
-        steps=500,
-        evaluate_every=25,
+        steps=800,
+        evaluate_every=40,
         metric="nll",
         expect=[
             {
@@ -43,9 +44,14 @@ def one_epoch() -> ConfigDict:
 
 
 def dynamical_stability() -> ConfigDict:
-    """SGD on single examples against gradient descent, same rate and start: where each can stay, H's trace and the l1 norm."""
+    """SGD on single examples against gradient descent, same rate and start: where each can stay, H's trace and the l1 norm.
+
+    The rate rises over the first quarter, since SGD diverges from this start otherwise. Its traces end near 18, below the
+    bound of 2 / rate = 25, those of gradient descent near 85.
+    """
     loss = {"name": "supervised.squared_error"}
-    sgd = {"name": "optax.sgd", "learning_rate": 0.03}
+    warmup = {"name": "optax.linear_schedule", "init_value": 0.0, "end_value": 0.08, "transition_steps": 1000}
+    sgd = {"name": "optax.sgd", "learning_rate": warmup}
     claim = {"arm": "sgd", "against": "gradient_descent", "direction": "lower", "at": "final"}
     return comparison(
         experiment="scaling/dynamical_stability",
@@ -57,7 +63,7 @@ def dynamical_stability() -> ConfigDict:
             "sgd": {"loss": loss, "optimizer": [sgd], "task": {"batch_size": 1}},
             "gradient_descent": {"loss": loss, "optimizer": [sgd]},
         },
-        seeds=10,
+        seeds=40,
         steps=4000,
         evaluate_every=200,
         metric="log_trace",

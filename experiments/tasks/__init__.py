@@ -1,6 +1,7 @@
 """Tasks with embedded, real or verifiable data: pure functions in the graph, nothing downloaded."""
 
 from algax.experiments.tasks import rollouts
+from algax.experiments.tasks.adapted_digits import adapted_digits
 from algax.experiments.tasks.arithmetic import arithmetic, arithmetic_problems
 from algax.experiments.tasks.bandit import bandit, refresh_sampler
 from algax.experiments.tasks.bandit_rows import demonstration_rows, rehearsal_rows, replayed_rows, tempered_rows
@@ -26,6 +27,7 @@ from algax.experiments.tasks.verified import verified
 
 __all__ = [
     "Task",
+    "adapted_digits",
     "arithmetic",
     "arithmetic_problems",
     "bandit",

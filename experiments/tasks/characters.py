@@ -1,5 +1,6 @@
 """Models over the characters of a task's alphabet: those trained from scratch, and loaded ones with their own tokenizers."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,17 +17,24 @@ class CharacterModel(NamedTuple):
     """A policy over the C characters of an alphabet.
 
     Attributes:
+        size: C; a model trained from scratch may have more tokens than the alphabet, and then C counts them too.
         prefix: `[P]` int32 numbers that every prompt begins with, each at least C.
         init: `init(key, numbers) -> params`.
         apply: `apply(params, numbers [B, T], mask [B, T] or None) -> logits [B, T, C]` of the character after each; characters
             where the mask is false are not seen by later ones.
         decoder: what `decode.sample` drives it by.
+        embed: `embed(params, numbers [...]) -> [..., D]`, the characters' embeddings.
+        apply_embeddings: `apply_embeddings(params, inputs [B, T, D], mask [B, T] or None) -> logits [B, T, C]`, as `apply` on
+            inputs that need not be characters.
     """
 
+    size: int
     prefix: np.ndarray
     init: Callable[[jax.Array, jax.Array], Any]
     apply: Callable[[Any, jax.Array, jax.Array | None], jax.Array]
     decoder: models.Decoder
+    embed: Callable[[Any, jax.Array], jax.Array]
+    apply_embeddings: Callable[[Any, jax.Array, jax.Array | None], jax.Array]
 
 
 def character_model(model: models.Transformer, alphabet: str) -> CharacterModel:
@@ -49,7 +57,10 @@ def character_model(model: models.Transformer, alphabet: str) -> CharacterModel:
         def init(key, numbers):
             return meta.unbox(model.init(key, numbers))
 
-        return CharacterModel(np.zeros(0, np.int32), init, model.apply, models.decoder(model))
+        embed = functools.partial(model.apply, method="embed")
+        apply_embeddings = functools.partial(model.apply, method="logits_of_embeddings")
+        size, prefix = model.config.vocabulary_size, np.zeros(0, np.int32)
+        return CharacterModel(size, prefix, init, model.apply, models.decoder(model), embed, apply_embeddings)
     prefix, tokens = character_tokens(model.tokenizer(), alphabet)
     if tokens.max() >= model.config.vocabulary_size:
         raise ValueError(f"the tokenizer's token {tokens.max()} is beyond the model's {model.config.vocabulary_size} tokens")
@@ -65,7 +76,14 @@ def character_model(model: models.Transformer, alphabet: str) -> CharacterModel:
         return logits[:, tokens], cache
 
     numbers = np.arange(len(alphabet), len(alphabet) + len(prefix), dtype=np.int32)
-    return CharacterModel(numbers, lambda key, numbers: read(), apply, models.Decoder(inner.init_cache, step))
+    def embed(params, numbers):
+        return model.apply(params, table[numbers], method="embed")
+
+    def apply_embeddings(params, inputs, mask=None):
+        return model.apply(params, inputs, mask, method="logits_of_embeddings")[..., tokens]
+
+    decoder = models.Decoder(inner.init_cache, step)
+    return CharacterModel(len(alphabet), numbers, lambda key, numbers: read(), apply, decoder, embed, apply_embeddings)
 
 
 def character_tokens(tokenizer: models.Tokenizer, alphabet: str) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax.core import meta
 
 import algax
 from algax import pretrain
@@ -27,15 +26,30 @@ def sentences(keys: jax.Array, table: jax.Array, length: int) -> jax.Array:
     return jax.vmap(sentence)(keys).astype(jnp.int32)
 
 
+def windows(rows: jax.Array, context: int, vocabulary: int) -> jax.Array:
+    """The last tokens before each but the first, one-hot, 0 before the sentence: `[B, length, context * vocabulary]`."""
+    one_hot = jax.nn.one_hot(rows[:, :-1], vocabulary)
+    padded = jnp.pad(one_hot, ((0, 0), (context - 1, 0), (0, 0)))
+    return jnp.concatenate([padded[:, start : start + one_hot.shape[1]] for start in range(context)], axis=-1)
+
+
 def markov(
-    model: Any, vocabulary: int = 16, length: int = 32, examples: int = 4000, batch_size: int = 8, sharpness: float = 1.5
+    model: Any,
+    vocabulary: int = 8,
+    length: int = 16,
+    context: int = 4,
+    examples: int = 6400,
+    batch_size: int = 8,
+    sharpness: float = 1.5,
 ) -> Task:
     """Next-token prediction on sentences of a chain, each seed with its own.
 
     Args:
-        model: a Transformer, `[B, length]` tokens to `[B, length, vocabulary]` logits.
+        model: a Linen module, the last tokens as one-hot vectors `[B, length, context * vocabulary]` to logits
+            `[B, length, vocabulary]`.
         vocabulary: at least 2.
-        length: predicted tokens a sentence, at least 1.
+        length: predicted tokens a sentence, at least 2.
+        context: tokens the model sees, at least 2, of which the chain depends on two.
         examples: training sentences, repeated in order once all were seen.
         batch_size: sentences a step.
         sharpness: standard deviation of the chain's logits.
@@ -43,36 +57,40 @@ def markov(
     Returns:
         a task with the metrics `nll` (fresh sentences) and `excess`, how far it is above the chain's own, in nats a token.
     """
-    for name, value, least in (("vocabulary", vocabulary, 2), ("length", length, 1), ("examples", examples, 1)):
+    options = (("vocabulary", vocabulary, 2), ("length", length, 2), ("context", context, 2), ("examples", examples, 1))
+    for name, value, least in options:
         if value < least:
             raise ValueError(f"{name} must be at least {least}; got {value}")
     if not 1 <= batch_size <= examples:
         raise ValueError(f"batch_size must be between 1 and examples={examples}; got {batch_size}")
 
+    def predict(params, rows):
+        return algax.Logits(model.apply(params, windows(rows, context, vocabulary)))
+
     def init(key):
         table_key, data_key, test_key, model_key = jax.random.split(key, 4)
         table = sharpness * jax.random.normal(table_key, (vocabulary,) * 3)
         test = sentences(jax.random.split(test_key, HELD_OUT), table, length)
-        params = meta.unbox(model.init(model_key, test[:1, :-1]))
+        params = model.init(model_key, windows(test[:1], context, vocabulary))
         return params, {"table": table, "data": data_key, "test": test}
 
-    def batch(params, context, step, key):
+    def batch(params, frozen, step, key):
         del params, key
         numbers = (step * batch_size + jnp.arange(batch_size)) % examples
-        keys = jax.vmap(lambda number: jax.random.fold_in(context["data"], number))(numbers)
-        rows = sentences(keys, context["table"], length)
+        keys = jax.vmap(lambda number: jax.random.fold_in(frozen["data"], number))(numbers)
+        rows = sentences(keys, frozen["table"], length)
         return pretrain.Terms(inputs=rows, tokens=rows[:, 1:], mask=jnp.ones((batch_size, length), bool))
 
     def forward(params, terms, key):
         del key
-        distribution = algax.Logits(model.apply(params, terms.inputs[:, :-1]))
+        distribution = predict(params, terms.inputs)
         return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
 
-    def evaluate(params, context, key):
+    def evaluate(params, frozen, key):
         del key
-        rows = context["test"]
-        nll = -jnp.mean(algax.Logits(model.apply(params, rows[:, :-1])).log_probs(rows[:, 1:])[:, 1:])
-        own = algax.Logits(context["table"][rows[:, :-2], rows[:, 1:-1]]).log_probs(rows[:, 2:])
+        rows = frozen["test"]
+        nll = -jnp.mean(predict(params, rows).log_probs(rows[:, 1:])[:, 1:])
+        own = algax.Logits(frozen["table"][rows[:, :-2], rows[:, 1:-1]]).log_probs(rows[:, 2:])
         return {"nll": nll, "excess": nll + jnp.mean(own)}
 
     return Task(init, batch, forward, evaluate)

@@ -23,7 +23,7 @@ def shifted_chains(
         concentration: of the Dirichlet distribution the rows of both chains are drawn from, above 0.
 
     Returns:
-        a task with the metrics `old_loss` and `new_loss`: the mean divergence of the predictions from the two chains, 0 at best.
+        a task with the metrics `old_loss` and `new_loss`: the mean divergence of the predictions from each chain, 0 at best.
     """
     if not 0 <= replay <= 1:
         raise ValueError(f"replay must lie between 0 and 1; got {replay}")

@@ -80,9 +80,13 @@ class Rollouts(NamedTuple):
 
     Attributes:
         collect: `(setting, params, context, prompts [B, P], group_ids [B], key) -> policy.Terms`, whose `inputs` are the tokens
-            `[B, P + L]` of prompt and completion and the mask of the real ones, and whose `tokens` the last L of them.
+            `[B, P + L]` of prompt and completion and the mask of the real ones, and whose `tokens` the last L of them;
+            `context["step"]` is the number of the step.
         measure: `(setting, params, context, prompts [B, P], key) -> {name: scalar}`, metrics on practised prompts.
         marks: characters it writes beyond those of `checker.VOCABULARY`.
+        start: `params -> params`, what is trained, from the warmed-up parameters.
+        alone: `params -> params`, those of the policy that is judged.
+        forward: `(setting, params, terms) -> terms` with the log-probs filled in; None for those of `tokens` after `inputs`.
         lesson: `(setting, prompts [B, P], answers [B, T]) -> [B, P']`, other prompts with the same answers, on which the warm
             start spends half its time, so that the policy knows how to read them; None for none.
     """
@@ -90,6 +94,9 @@ class Rollouts(NamedTuple):
     collect: Callable[..., policy.Terms]
     measure: Callable[..., dict[str, jax.Array]] = lambda *_: {}
     marks: str = ""
+    start: Callable[[Any], Any] = lambda params: params
+    alone: Callable[[Any], Any] = lambda params: params
+    forward: Callable[..., policy.Terms] | None = None
     lesson: Callable[..., jax.Array] | None = None
 
 
@@ -188,10 +195,9 @@ def verified(
         params = setting.model.init(model_key, prompts[:1])
         options = {"steps": warm_steps, "learning_rate": warm_learning_rate, "lesson": rollouts.lesson}
         params = warm_start(setting, params, practice[:labelled], warm_key, **options)
-        return params, {"practice": practice, "test": test, "reference": params}
+        return rollouts.start(params), {"practice": practice, "test": test, "reference": params}
 
     def batch(params, context, step, key):
-        del step
         prompt_key, sample_key = jax.random.split(key)
         practice = context["practice"]
         if curriculum is None:
@@ -200,16 +206,20 @@ def verified(
             weights = curriculum.weights(context["memory"])
             chosen = practice[_draw_kinds(prompt_key, weights, kinds[practice], prompts_per_batch)]
         groups = jnp.repeat(jnp.arange(prompts_per_batch), samples_per_prompt)
+        context = {**context, "step": step}
         terms = rollouts.collect(setting, params, context, prompts[chosen[groups]], groups, sample_key)
-        return terms.replace(inputs={**terms.inputs, "kinds": kinds[chosen[terms.group_ids]]})
+        return terms.replace(inputs={**terms.inputs, "kinds": kinds[chosen[terms.group_ids % prompts_per_batch]]})
 
     def forward(params, terms, key):
         del key
+        if rollouts.forward is not None:
+            return rollouts.forward(setting, params, terms)
         logits = setting.logits(params, terms.inputs["tokens"], terms.inputs["mask"], terms.tokens.shape[1])
         distribution = algax.Logits(logits)
         return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
 
     def evaluate(params, context, key):
+        params = rollouts.alone(params)
         practice = context["practice"][-EVALUATED:]
         inputs = prompts[jnp.concatenate([practice, context["test"]])]
 

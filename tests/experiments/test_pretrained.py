@@ -9,6 +9,7 @@ import tokenizers
 from algax import decode, models
 from algax.experiments import configs, files, overrides, resolve, run, trainer
 from algax.experiments.configs import policy
+from algax.experiments.configs.policy import arithmetic
 from algax.experiments.tasks import checker
 from algax.experiments.tasks.characters import character_model, character_tokens
 from algax.experiments.tasks.pretrained import pretrained
@@ -61,7 +62,7 @@ def config_of(checkpoint, *more):
 
 def one_arm():
     """The experiment without its baseline, which takes as long to compile."""
-    config = policy.grpo()
+    config = arithmetic.grpo()
     del config.arms.reinforce
     config.expect = config.expect[:1]
     return config
@@ -122,8 +123,9 @@ def test_samples_are_texts_that_the_checker_reads(checkpoint, drawn):
     np.testing.assert_allclose(log_probs[terms.mask], terms.old_log_probs[terms.mask], rtol=1e-4, atol=1e-5)
     tokenizer = models.Tokenizer(checkpoint)
     before, tokens = character_tokens(tokenizer, CHARACTERS)
-    for inputs, completion, reward in zip(terms.inputs, terms.tokens, terms.rewards, strict=True):
-        prompt, answer = (tokenizer.decode(tokens[part]).replace(" ", "") for part in (inputs[len(before) :], completion))
+    length = terms.tokens.shape[1]
+    for row, completion, reward in zip(terms.inputs["tokens"], terms.tokens, terms.rewards, strict=True):
+        prompt, answer = (tokenizer.decode(tokens[part]).replace(" ", "") for part in (row[len(before) : -length], completion))
         assert checker.check_text(prompt, answer) == bool(reward)
 
 
@@ -136,7 +138,7 @@ def test_right_answers_of_a_loaded_model_are_rewarded(drawn, monkeypatch):
 
     monkeypatch.setattr(decode, "sample", sample)
     terms = jax.jit(lambda: drawn()[0])()
-    prompts = [checker.decode(row[1:]) for row in terms.inputs]
+    prompts = [checker.decode(row[1:5]) for row in terms.inputs["tokens"]]
     expected = [float(int(prompt[0]) + int(prompt[2]) == 8) for prompt in prompts]
     np.testing.assert_array_equal(terms.rewards, expected)
     assert 0 < sum(expected) < len(expected)

@@ -159,3 +159,77 @@ def test_what_an_arm_remembers_is_part_of_its_state():
     config["task"] |= {"warm_steps": 0}
     run = trainer.prepare(config | {"seeds": 1})
     assert jax.tree.leaves(run.target["arms"]["ucb"]["memory"]) and not jax.tree.leaves(run.target["arms"]["uniform"]["memory"])
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_thoughts_are_scored_as_they_were_sampled(soft):
+    _, terms, metrics = collected(rollouts.thoughts(length=2, soft=soft, samples=4))
+    where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
+    assert where.shape[1] == 5 and where[:, :3].all()
+    np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(terms.ref_log_probs[where], terms.old_log_probs[where], rtol=2e-4, atol=2e-4)
+    assert (tokens[:, :2] == 0).all() == soft
+    texts = [written(row) for row in np.concatenate([terms.inputs["tokens"], tokens[:, 2:]], axis=1)]
+    np.testing.assert_array_equal(terms.correct, [checker.check_text(text[:4], text[4:]) for text in texts])
+    assert 0 <= metrics["pass_at_1"] <= metrics["pass_at_4"] <= 1
+
+
+def test_soft_thoughts_have_the_density_of_their_noise():
+    """The mixture is read off the model once more, from the recorded inputs."""
+    setting = make_setting(MODEL, PROBLEMS, "?")
+    params, terms, _ = collected(rollouts.thoughts(length=1, soft=True, samples=1))
+    table = np.asarray(setting.model.embed(params, jnp.arange(18)), np.float64)
+    logits = np.asarray(setting.model.apply(params, terms.inputs["tokens"], None), np.float64)[:, -1]
+    mixtures = np.exp(2 * logits - np.log(np.exp(2 * logits).sum(axis=1, keepdims=True))) @ table
+    scale = 0.33 * np.sqrt((table**2).mean(axis=1)).mean()
+    squares = ((np.asarray(terms.inputs["thought"], np.float64)[:, 0] - mixtures) ** 2).sum(axis=1)
+    expected = -squares / (2 * scale**2) - 8 * np.log(2 * np.pi * scale**2)
+    np.testing.assert_allclose(terms.old_log_probs[:, 0], expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("cooperate", [True, False])
+def test_partners_are_scored_as_they_were_sampled_and_share_rewards(cooperate):
+    _, terms, metrics = collected(rollouts.partners(cooperate=cooperate), warm_steps=150)
+    where, rows = np.asarray(terms.mask), 32
+    np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
+    np.testing.assert_array_equal(terms.inputs["agents"], [0] * rows + [1] * rows)
+    seen, tokens = np.asarray(terms.inputs["mask"]), np.asarray(terms.inputs["tokens"])
+    prompts = tokens[:rows, 4:8]
+    right = [checker.check_text(written(p), written(a)) for p, a in zip(np.tile(prompts, (2, 1)), tokens[:, 8:], strict=True)]
+    right = np.reshape(right, (2, rows)).astype(float)
+    np.testing.assert_array_equal(np.reshape(terms.rewards, (2, rows)), np.tile(right.sum(0), (2, 1)) if cooperate else right)
+    assert (tokens[rows:, 7] == AGAIN_TOKEN).all() == cooperate
+    if cooperate:  # the observer reads the prompt, the pioneer's answer and the mark
+        np.testing.assert_array_equal(tokens[rows:, :4], prompts)
+        np.testing.assert_array_equal(tokens[rows:, 4:7], tokens[:rows, 8:])
+    assert not seen[:rows, :4].any() and metrics["observer_accuracy"] >= 0
+
+
+def test_a_gradient_of_partners_moves_each_by_its_own_rows():
+    task = verified(MODEL, PROBLEMS, rollouts.partners(), **WARM)
+
+    def run(key):
+        params, context = task.init(key)
+        terms = task.batch(params, context, 0, key)
+        mine = (terms.inputs["agents"] == 0)[:, None] & terms.mask
+        loss = lambda params: jnp.sum(jnp.where(mine, task.forward(params, terms, key).log_probs, 0.0))  # noqa: E731
+        return jax.grad(loss)(params)
+
+    grads = jax.jit(run)(jax.random.key(0))
+    assert all(np.all(np.asarray(leaf) == 0) for leaf in jax.tree.leaves(grads["second"]))
+    assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(grads["first"]))
+
+
+def test_branches_are_scored_as_they_were_sampled_and_checked_whole():
+    _, terms, _ = collected(rollouts.branched(branches=1, first_round=2, top_k=2), warm_steps=100)
+    where = np.asarray(terms.mask)
+    np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
+    tokens, seen = np.asarray(terms.inputs["tokens"]), np.asarray(terms.inputs["mask"])
+    texts = [written(row[real]) for row, real in zip(tokens, seen, strict=True)]
+    for text, correct in zip(texts, np.asarray(terms.correct), strict=True):
+        assert correct == checker.check_text(text[:4], text[4:7].ljust(3, "0"))
+    kept = seen[16:, :7].sum(axis=1) - 4
+    assert kept.min() >= 0 and kept.max() > 0  # some were cut within the answer
+    for first, branch, count in zip(texts[:16], texts[16:], kept, strict=True):
+        assert branch[: 4 + count] == first[: 4 + count]
+    np.testing.assert_array_equal(terms.group_ids[:16], np.repeat(np.arange(8), 2))

@@ -51,7 +51,7 @@ def test_the_fit_recovers_the_law_and_predicts_another_schedule():
     warmup = np.minimum(s / 20, 1.0)
     cosine = 2e-3 * warmup * (0.55 + 0.45 * np.cos(np.pi * np.clip((s - 20) / 280, 0, 1)))
     stable = 2e-3 * warmup * np.where(s > 250, 1 - 0.9 * (s - 250) / 50, 1.0)
-    fitted = measure.fit_annealing_law([curve(cosine, law, np.arange(30, 301, 5))])
+    fitted = measure.fit_annealing_law([curve(cosine, law, np.arange(30, 301, 5))]).law
     np.testing.assert_allclose(fitted, law, rtol=1e-6)
     other = curve(stable, law, np.arange(30, 301))
     np.testing.assert_allclose(fitted.losses(*other[:2]), other.losses, rtol=1e-6)
@@ -64,3 +64,15 @@ def test_bad_arguments_are_refused():
         measure.annealing_areas([0.1, 0.1], decay=1.1)
     with pytest.raises(ValueError, match="at least 5 losses"):
         measure.fit_annealing_law([measure.Curve(np.ones(3), np.ones(3), np.ones(3))])
+
+
+def test_a_fit_with_more_losses_than_parameters_has_standard_errors():
+    rng = np.random.default_rng(0)
+    law = measure.AnnealingLaw(2.6, 0.42, 0.5, 3.0)
+    steps = np.arange(30, 301, 5)
+    rates = 2e-3 * (0.55 + 0.45 * np.cos(np.pi * np.arange(301) / 300))
+    exact = curve(rates, law, steps)
+    noisy = exact._replace(losses=exact.losses * np.exp(1e-4 * rng.standard_normal(len(steps))))
+    fit = measure.fit_annealing_law([noisy])
+    errors, bound = np.abs(np.subtract(fit.law, law)), 4 * np.array(fit.standard_errors)
+    assert np.all(errors < bound) and np.all(bound < np.array(law))

@@ -52,3 +52,33 @@ def test_bad_arguments_are_refused():
         schedules.refine(jnp.ones(3), method="lion")
     with pytest.raises(ValueError, match="`window_fraction`"):
         schedules.smooth_norms(jnp.ones(3), window_fraction=2.0)
+
+
+@pytest.mark.parametrize("steps, linear, constant", [(100, None, 2.49), (1000, 2.006, 2.91)])
+def test_last_iterate_bound(steps, linear, constant):
+    """At the optimum for equal norms it tends to 2 / sqrt(T); that of the best constant rate grows like log T."""
+    ones = jnp.ones(steps)
+    optimum = jnp.asarray((steps - np.arange(steps)) / steps / np.sqrt(steps), jnp.float32)
+    bound = float(schedules.last_iterate_bound(optimum, ones)) * np.sqrt(steps)
+    if linear is not None:
+        np.testing.assert_allclose(bound, linear, atol=1e-3)
+    best = min(float(schedules.last_iterate_bound(rate * ones, ones)) for rate in np.linspace(0.2, 1.2, 41) / np.sqrt(steps))
+    np.testing.assert_allclose(best * np.sqrt(steps), constant, atol=0.01)
+    assert bound < best * np.sqrt(steps)
+
+
+def test_last_iterate_bound_term_by_term():
+    rng = np.random.default_rng(0)
+    rates, norms, distance = rng.uniform(0.1, 1.0, 7), rng.uniform(0.5, 2.0, 7), 1.7
+    s, q = (np.array([x[k:].sum() for k in range(7)]) for x in (rates, (rates * norms) ** 2))
+    expected = distance**2 / (2 * s[0]) + q[0] / (2 * s[0]) + sum(rates[k] * q[k] / (s[k] * s[k + 1]) for k in range(6)) / 2
+    actual = schedules.last_iterate_bound(jnp.asarray(rates, jnp.float32), jnp.asarray(norms, jnp.float32), distance=distance)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
+    longer = schedules.last_iterate_bound(
+        jnp.asarray([*rates, 0.0, 0.0], jnp.float32), jnp.asarray([*norms, 1.0, 1.0], jnp.float32), distance=distance
+    )
+    np.testing.assert_allclose(longer, expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="`learning_rates` must"):
+        schedules.last_iterate_bound(jnp.ones(3), jnp.ones(4))
+    with pytest.raises(ValueError, match="`distance` must"):
+        schedules.last_iterate_bound(jnp.ones(3), jnp.ones(3), distance=0.0)

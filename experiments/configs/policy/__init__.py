@@ -63,10 +63,13 @@ METHODS = (
     sequences.pure,
     sequences.siren,
     sequences.step_advantage,
+    protocols.cory,
+    protocols.cure_countdown,
     protocols.dump,
     protocols.guide_grpo,
-    protocols.prefix_rft,
+    protocols.prefix_rft_countdown,
     protocols.score_rl,
+    protocols.soft_tokens,
     protocols.ufo,
 )
 VARIANTS = {method.__name__: method for method in METHODS}

@@ -167,7 +167,8 @@ def aepo_arbitrary() -> ConfigDict:
 def epo() -> ConfigDict:
     """Prompts as steps of an episode: a hinge below the past's entropy keeps more of it than the bonus alone.
 
-    The bonus alone is the published indicator, whose penalty has no gradient. Below the band the hinge doubles the bonus.
+    The bonus alone is the published indicator, whose penalty has no gradient. Below the band the hinge
+    doubles the bonus, and a bonus of twice the size keeps still more: the effect is that of its size.
     """
     loss = {
         "name": "policy.epo",

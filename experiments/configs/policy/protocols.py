@@ -107,7 +107,8 @@ def score_rl() -> ConfigDict:
 def guide_grpo() -> ConfigDict:
     """A hint for problems that all samples fail against plain practice, on products of two digits.
 
-    Expect the guided policy to learn problems whose answers the plain one never samples.
+    Expect the guided policy to learn problems whose answers the plain one never samples. It hardly does: an answer that the
+    plain prompt makes improbable has a ratio far below 1, so that its updates are small.
     """
     plain = {"name": "tasks.rollouts.once"}
     loss = {"name": "policy.guide_grpo"}
@@ -122,16 +123,17 @@ def guide_grpo() -> ConfigDict:
     )
 
 
-def prefix_rft() -> ConfigDict:
+def prefix_rft_countdown() -> ConfigDict:
     """One answer of eight goes on from the first tokens of a worked one, against plain practice, on countdown.
 
     The paper's claim is about problems of which plain practice sees no right answer, so the warm start is short: it solves
-    about one in a hundred. Expect the policy with prefixes to solve more.
+    about one in a hundred. Expect the policy with prefixes to solve more. It comes out even: the plain policy's first right
+    answers come soon enough, other than in `prefix_rft_decisions`.
     """
     loss = {"name": "policy.prefix_rft", "keep": 1.0}
     plain = {"rollouts": {"name": "tasks.rollouts.once"}}
     return practise(
-        "prefix_rft",
+        "prefix_rft_countdown",
         "Huang et al. 2025, arXiv 2507.01679",
         "Going on from the beginning of demonstrations finds answers that practice alone does not.",
         rollouts={"name": "tasks.rollouts.prefixed", "length": 3},
@@ -147,7 +149,8 @@ def prefix_rft() -> ConfigDict:
 def dump() -> ConfigDict:
     """Prompts from the kinds that still teach against prompts drawn alike: sums, differences and products of two digits.
 
-    Expect the curriculum to reach a higher accuracy over all kinds.
+    Expect the curriculum to reach a higher accuracy over all kinds. It does not: all three kinds teach alike here, where the
+    paper's sources are also solved or impossible ones.
     """
     problems = {**SUMS, "operators": "+-*"}
     ucb = {"name": "curriculum.ucb", "arms": 3}
@@ -161,4 +164,63 @@ def dump() -> ConfigDict:
         problems=problems,
         labelled=120,
         held_out=44,
+    )
+
+
+def cure_countdown() -> ConfigDict:
+    """Two answers cut at an uncertain character and continued three times each, against eight answers, on countdown.
+
+    Expect more of the problems to have a right answer among the samples, and so a higher accuracy. The gain is within
+    the noise.
+    """
+    loss = {"name": "policy.dapo"}
+    plain = {"rollouts": {"name": "tasks.rollouts.once"}}
+    return practise(
+        "cure_countdown",
+        "Li et al. 2025, arXiv 2508.11016",
+        "Continuing answers anew from uncertain tokens explores more than the same number of answers from the start.",
+        rollouts={"name": "tasks.rollouts.branched"},
+        arms={"branches": {"loss": loss}, "whole answers": {"loss": loss, "task": plain}},
+        expect=[("accuracy", "branches", "higher", "whole answers", 0.02)],
+        problems={"name": "tasks.countdown_problems"},
+        labelled=300,
+        held_out=100,
+    )
+
+
+def soft_tokens() -> ConfigDict:
+    """Three noisy mixtures of embeddings before the answer against three sampled characters, on products of two digits.
+
+    Both are judged with characters as thoughts. Expect the same share of right answers, and more problems with one right answer
+    of 16. Neither comes out: a network this small does not carry over from mixtures of embeddings to characters.
+    """
+    return practise(
+        "soft_tokens",
+        "Butt et al. 2025, arXiv 2509.19170",
+        "Practice with soft thoughts answers as well as practice with sampled ones, and keeps more diverse answers.",
+        rollouts={"name": "tasks.rollouts.thoughts"},
+        arms={
+            "soft": {"loss": {"name": "policy.rloo"}},
+            "hard": {"loss": {"name": "policy.rloo"}, "task": {"rollouts": {"name": "tasks.rollouts.thoughts", "soft": False}}},
+        },
+        expect=[("pass_at_16", "soft", "higher", "hard", 0.05)],
+        problems={**SUMS, "operators": "*"},
+    )
+
+
+def cory() -> ConfigDict:
+    """A pioneer and an observer who sees its answer, both rewarded for both and changing roles, against each alone.
+
+    Expect the first of them, judged alone, to answer better than one trained alone. It comes out worse: half of its updates
+    went into answering as the observer, and copying a seen answer does not help without one.
+    """
+    loss = {"name": "policy.grpo", "kl_coefficient": 0.05}
+    apart = {"rollouts": {"name": "tasks.rollouts.partners", "cooperate": False}}
+    return practise(
+        "cory",
+        "Ma et al. 2024, arXiv 2410.06101",
+        "Two copies that answer one after the other and share their rewards learn more than one copy alone.",
+        rollouts={"name": "tasks.rollouts.partners"},
+        arms={"cooperating": {"loss": loss}, "alone": {"loss": loss, "task": apart}},
+        expect=[("accuracy", "cooperating", "higher", "alone", 0.05)],
     )

@@ -37,7 +37,7 @@ def on_sequences(
 def siren() -> ConfigDict:
     """The entropy of the nucleus at the more uncertain positions, held at its first level, ends above GRPO's.
 
-    Right leaves kept grow by 0.4 only, hence inconclusive: a leaf needs every one of its nodes, the anchor holds the widest.
+    Right leaves kept grow by 0.4 only, hence inconclusive; with ten times the coefficient by 1.6, at an accuracy of 0.7.
     """
     divisor = 512.0
     loss = {"name": "policy.siren", "divisor": divisor, "coefficient": 0.3, "quantile": 0.5}

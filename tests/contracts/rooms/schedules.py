@@ -7,6 +7,14 @@ from algax import schedules
 from ..kinds import Helper, ScheduleExample
 
 EXAMPLES = {
+    "ExponentialFit": Helper("schedules/test_forecast.py"),
+    "Search": Helper("schedules/test_search.py"),
+    "Stage": Helper("schedules/test_search.py"),
+    "auto_learning_rates": Helper("schedules/test_search.py"),
+    "exponential_forecast": Helper("schedules/test_forecast.py"),
+    "last_iterate_bound": Helper("schedules/test_refined.py"),
+    "propose_rate": Helper("schedules/test_search.py"),
+    "prune_outliers": Helper("schedules/test_forecast.py"),
     "anneal_from": ScheduleExample(
         {"start": 4, "constant": 0.5, "end": 0.1, "steps": 8},
         first=0.5,

@@ -112,6 +112,43 @@ def sparse_widths(inputs, hyperparameters):
     }
 
 
+CRITERIA = {
+    "magnitude": "magnitude",
+    "avg_magnitude": "average_magnitude",
+    "cosine_similarity": "cosine",
+    "taylor_first_order": "first_order",
+    "taylor_second_order": "second_order",
+}
+
+
+def hesso_saliency(inputs, hyperparameters):
+    layers = sorted(name.removeprefix("weight_") for name in inputs if name.startswith("weight_"))
+    params, directions = (
+        {f"{kind}_{i}": jnp.asarray(inputs[f"{prefix}{kind}_{i}"]) for i in layers for kind in ("weight", "bias")}
+        for prefix in ("", "d")
+    )
+    groups = {i: [(f"weight_{i}", 0), (f"bias_{i}", 0)] for i in layers}
+    weights = {CRITERIA[name]: weight for name, weight in hyperparameters["weights"].items()}
+    epsilon = hyperparameters["safe_guard"]
+    raw = updates.group_criteria(params, directions, groups, epsilon=epsilon)
+    outputs = {f"{name}_{i}": raw[i][own] for i in layers for name, own in CRITERIA.items()}
+    saliency = updates.group_saliency(params, directions, groups, weights=weights, epsilon=epsilon)
+    return outputs | {f"saliency_{i}": saliency[i] for i in layers}
+
+
+def hesso_shrink(inputs, hyperparameters):
+    params = {"group": jnp.asarray(inputs["x0"])}
+    groups, masks = {"all": [("group", 0)]}, {"all": np.ones(params["group"].shape[0], bool)}
+    shrink = updates.shrink_groups(groups, masks, hyperparameters["period"])
+    tx = optax.chain(optax.sgd(hyperparameters["lr"]), shrink)
+    state, trajectory = tx.init(params), []
+    for gradient in inputs["grads"]:
+        change, state = tx.update({"group": jnp.asarray(gradient)}, state, params)
+        params = optax.apply_updates(params, change)
+        trajectory.append(params["group"])
+    return {"trajectory": jnp.stack(trajectory)}
+
+
 def ignite(inputs, hyperparameters):
     h = hyperparameters
     x, y = jnp.asarray(inputs["x"]), jnp.asarray(inputs["y"])
@@ -137,6 +174,8 @@ def ignite(inputs, hyperparameters):
 
 ADAPTERS = {
     "14_ignite": ignite,
+    "65_hesso_saliency": hesso_saliency,
+    "65_hesso_shrink": hesso_shrink,
     "125_rigl_update": rigl_update,
     "125_sparse_ift_widths": sparse_widths,
     "233_fedhyper": fedhyper,

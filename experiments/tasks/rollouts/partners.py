@@ -1,0 +1,95 @@
+"""Two copies of a policy: one answers, the other answers having seen that, and both are rewarded for both."""
+
+import jax
+import jax.numpy as jnp
+
+import algax
+from algax import policy
+from algax.experiments.tasks import checker
+from algax.experiments.tasks.verified import Rollouts, Setting
+
+SEEN = "!"
+SEEN_TOKEN = len(checker.VOCABULARY)
+
+
+def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
+    """A pioneer answers, an observer answers the same prompt with the pioneer's answer before it; they change roles.
+
+    What is trained is {"first": params, "second": params}; the first is judged, alone.
+
+    Args:
+        cooperate: True rewards each for both answers; False lets each answer alone and rewards it for its own, which is two
+            separate runs.
+        every: updates between exchanges of the roles, >= 1.
+
+    Returns:
+        rollouts of twice as many rows, the pioneer's and then the observer's in groups of their own, with the metric
+        `observer_accuracy`.
+
+    Raises:
+        ValueError: every is below 1.
+    """
+    if every < 1:
+        raise ValueError(f"every must be at least 1; got {every}")
+
+    def collect(setting, params, context, prompts, group_ids, key):
+        step, agents = context["step"], (jnp.zeros([], jnp.int32), jnp.ones([], jnp.int32))
+        roles = policy.exchange_roles(step, (params["first"], params["second"]), every=every)
+        names = policy.exchange_roles(step, agents, every=every)
+        first_key, second_key = jax.random.split(key)
+        alone = _alone(setting, prompts)
+        pioneer = _answer(setting, roles[0], alone, first_key)
+        told = _told(setting, prompts, pioneer) if cooperate else alone
+        observer = _answer(setting, roles[1], told, second_key)
+        rewards = jnp.stack([setting.right(prompts, role.tokens).astype(jnp.float32) for role in (pioneer, observer)])
+        weights = None if cooperate else jnp.eye(2)
+        inputs = jax.tree.map(lambda *x: jnp.concatenate(x), alone, told)
+        both = jax.tree.map(lambda *x: jnp.concatenate(x), pioneer, observer)
+        tokens = jnp.concatenate([inputs["tokens"], both.tokens], axis=1)
+        mask = jnp.concatenate([inputs["mask"], both.mask], axis=1)
+        ref = algax.Logits(setting.logits(context["reference"], tokens, mask, setting.answer_length))
+        return policy.Terms(
+            inputs={"tokens": tokens, "mask": mask, "agents": jnp.repeat(jnp.stack(names), len(prompts))},
+            tokens=both.tokens,
+            mask=both.mask,
+            rewards=policy.shared_rewards(rewards, weights).reshape(-1),
+            correct=rewards.reshape(-1) > 0,
+            group_ids=jnp.concatenate([group_ids, group_ids + jnp.max(group_ids) + 1]),
+            old_log_probs=both.log_probs,
+            ref_log_probs=ref.log_probs(both.tokens),
+        )
+
+    def forward(setting, params, terms):
+        tokens, mask, length = terms.inputs["tokens"], terms.inputs["mask"], terms.tokens.shape[1]
+        first, second = (setting.logits(params[name], tokens, mask, length) for name in ("first", "second"))
+        distribution = algax.Logits(jnp.where((terms.inputs["agents"] == 1)[:, None, None], second, first))
+        return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
+
+    def judge(setting, params, context, prompts, key):
+        first_key, second_key = jax.random.split(key)
+        pioneer = _answer(setting, params, _alone(setting, prompts), first_key)
+        observer = _answer(setting, params, _told(setting, prompts, pioneer), second_key)
+        return {"observer_accuracy": jnp.mean(setting.right(prompts, observer.tokens).astype(jnp.float32))}
+
+    def start(params):
+        return {"first": params, "second": params}
+
+    return Rollouts(collect, judge, SEEN, start, lambda params: params["first"], forward)
+
+
+def _alone(setting: Setting, prompts: jax.Array) -> dict[str, jax.Array]:
+    """The prompts on the right of rows as long as those of `_told`."""
+    blank = jnp.full((len(prompts), setting.answer_length + 1), checker.STOP, prompts.dtype)
+    mask = jnp.concatenate([jnp.zeros(blank.shape, bool), jnp.ones(prompts.shape, bool)], axis=1)
+    return {"tokens": jnp.concatenate([blank, prompts], axis=1), "mask": mask}
+
+
+def _told(setting: Setting, prompts: jax.Array, pioneer) -> dict[str, jax.Array]:
+    """The prompts with an answer and a mark after them."""
+    mark = jnp.full((len(prompts), 1), SEEN_TOKEN, prompts.dtype)
+    mask = jnp.concatenate([jnp.ones(prompts.shape, bool), pioneer.mask, jnp.ones(mark.shape, bool)], axis=1)
+    return {"tokens": jnp.concatenate([prompts, pioneer.tokens, mark], axis=1), "mask": mask}
+
+
+def _answer(setting: Setting, params, shown: dict[str, jax.Array], key: jax.Array):
+    return setting.sample(params, shown["tokens"], key, mask=shown["mask"])

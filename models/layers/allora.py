@@ -1,0 +1,146 @@
+"""ALLoRA: low-rank adapters whose outputs learn at rates of their own, fast while they are near 0.
+
+Source: Huang and Balestriero, ALLoRA: Adaptive Learning Rate Mitigates LoRA Fatal Flaws, 2024, arXiv 2410.09692.
+"""
+
+import functools
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def allora_scales(a: jax.Array, b: jax.Array, eta: float = 1.0) -> jax.Array:
+    """Returns the factors of the outputs' gradients, `1 / sqrt(||(a b)_i|| + 1 / eta^2)` with column i of the product.
+
+    Args:
+        a: `[n, r]`.
+        b: `[r, m]`.
+        eta: the factor of an output whose column is 0; above 0.
+
+    Returns:
+        `[m]` in at least float32; the norm itself, not its square, is under the root.
+
+    Raises:
+        ValueError: the shapes do not fit or `eta` is not above 0.
+    """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+        raise ValueError(f"`b` must be [r, m] for `a` [n, r], got {list(b.shape)} and {list(a.shape)}")
+    if not (eta > 0 and math.isfinite(eta)):
+        raise ValueError(f"`eta` must be above 0 and finite, got {eta!r}")
+    a, b = _wide(a), _wide(b)
+    multiply = functools.partial(jnp.matmul, precision="highest")
+    squares = jnp.sum(b * multiply(multiply(a.T, a), b), axis=0)  # without the n by m product
+    return jax.lax.rsqrt(jnp.sqrt(jnp.maximum(squares, 0.0)) + eta**-2)
+
+
+def allora(x: jax.Array, kernel: jax.Array, a: jax.Array, b: jax.Array, eta: float = 1.0) -> jax.Array:
+    """Computes `x @ (kernel + a @ b)`, of which only the gradients of `a` and `b` are changed.
+
+    With `G` the gradient of the product `a b`, its columns are multiplied by `allora_scales` before they reach the factors:
+    `dA = (G s) B'`, `dB = A' (G s)`. The scales are constants, the gradient of `x` is the ordinary one, and `kernel` is frozen.
+
+    Args:
+        x: `[..., n]`.
+        kernel: `[n, m]`.
+        a: `[n, r]`, random at first.
+        b: `[r, m]`, 0 at first.
+        eta: see `allora_scales`; the rate of training starts at `eta` times the optimizer's.
+
+    Returns:
+        `[..., m]`. No factor `alpha / r`, no dropout; `kernel + a @ b` is the merged layer.
+
+    Raises:
+        ValueError: the shapes do not fit or `eta` is not above 0.
+
+    Source: Huang and Balestriero, 2024, arXiv 2410.09692; the form with row norms, which can be merged.
+    """
+    if kernel.shape != (a.shape[0], b.shape[-1]) or x.shape[-1:] != kernel.shape[:1]:
+        shapes = [list(array.shape) for array in (x, kernel, a, b)]
+        raise ValueError(f"`kernel` must be [n, m] for `x` [..., n], `a` [n, r] and `b` [r, m], got {shapes}")
+    rows = x.reshape(-1, x.shape[-1])
+    y = rows @ jax.lax.stop_gradient(kernel) + _branch(rows, a, b, eta)
+    return y.reshape(*x.shape[:-1], kernel.shape[1])
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _branch(x: jax.Array, a: jax.Array, b: jax.Array, eta: float) -> jax.Array:
+    return (x @ a) @ b
+
+
+def _branch_forward(x: jax.Array, a: jax.Array, b: jax.Array, eta: float):
+    return _branch(x, a, b, eta), (x, a, b, allora_scales(a, b, eta))
+
+
+def _branch_backward(eta: float, residuals: tuple[jax.Array, ...], cotangent: jax.Array):
+    x, a, b, scales = residuals
+    scaled = cotangent * scales.astype(cotangent.dtype)[None]
+    return (cotangent @ b.T) @ a.T, x.T @ (scaled @ b.T), (x @ a).T @ scaled
+
+
+_branch.defvjp(_branch_forward, _branch_backward)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def allora_product(a: jax.Array, b: jax.Array, eta: float = 1.0) -> jax.Array:
+    """Computes `a @ b` with the gradients of `allora`, for adapters that are added to a kernel.
+
+    Args:
+        a: `[n, r]`.
+        b: `[r, m]`.
+        eta: see `allora_scales`.
+
+    Returns:
+        `[n, m]`.
+
+    Raises:
+        ValueError: when differentiated, as `allora_scales`.
+    """
+    return jnp.matmul(a, b, precision="highest")
+
+
+def _product_forward(a: jax.Array, b: jax.Array, eta: float):
+    return allora_product(a, b, eta), (a, b, allora_scales(a, b, eta))
+
+
+def _product_backward(eta: float, residuals: tuple[jax.Array, ...], cotangent: jax.Array):
+    a, b, scales = residuals
+    scaled = cotangent * scales.astype(cotangent.dtype)[None]
+    return jnp.matmul(scaled, b.T, precision="highest"), jnp.matmul(a.T, scaled, precision="highest")
+
+
+allora_product.defvjp(_product_forward, _product_backward)
+
+
+class AlloraDense(nn.Module):
+    """A frozen dense layer with the adapter of `allora`; any model gets one by `lora.apply(params, adapters, eta=...)`.
+
+    Attributes:
+        features: number of outputs.
+        rank: rank of the adapter, at least 1.
+        eta: see `allora_scales`.
+        dtype: floating type of the computation.
+        param_dtype: floating type of the parameters.
+    """
+
+    features: int
+    rank: int
+    eta: float = 1.0
+    dtype: Any = jnp.float32
+    param_dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps `[..., n]` to `[..., features]`; `kernel` is meant to be loaded and has gradient 0."""
+        inputs = x.shape[-1]
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), (inputs, self.features), self.param_dtype)
+        a = self.param("a", nn.initializers.normal(inputs**-0.5), (inputs, self.rank), self.param_dtype)
+        b = self.param("b", nn.initializers.zeros, (self.rank, self.features), self.param_dtype)
+        x, kernel, a, b = (array.astype(self.dtype) for array in (x, kernel, a, b))
+        return allora(x, kernel, a, b, self.eta)
+
+
+def _wide(x: jax.Array) -> jax.Array:
+    return x if x.dtype == jnp.float64 else x.astype(jnp.float32)

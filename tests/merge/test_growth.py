@@ -1,0 +1,117 @@
+"""Growth that preserves the function, in each dimension of a Transformer, for both norms."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax.core import meta
+
+from algax import merge, models
+
+SMALL = models.TransformerConfig(
+    vocabulary_size=11, hidden_size=8, num_layers=1, num_heads=2, head_size=4, mlp_size=12, max_length=6
+)
+GROWN = {
+    "width": {"hidden_size": 12},
+    "heads": {"num_heads": 4},
+    "mlp": {"mlp_size": 20},
+    "depth": {"num_layers": 2},
+    "all": {"hidden_size": 12, "num_heads": 4, "mlp_size": 20, "num_layers": 2},
+}
+GPT = {"norm": "layer_norm", "positions": "learned", "mlp": "plain", "activation": "gelu", "bias": "all", "tied_head": True}
+TOKENS = jax.random.randint(jax.random.key(0), (2, 6), 0, 11)
+
+
+def init(config, seed):
+    params = meta.unbox(models.Transformer(config).init(jax.random.key(seed), TOKENS))["params"]
+    noise = jax.random.split(jax.random.key(seed + 10), len(jax.tree.leaves(params)))
+    noise = jax.tree.unflatten(jax.tree.structure(params), list(noise))
+    return jax.tree.map(lambda x, key: x + 0.1 * jax.random.normal(key, x.shape), params, noise)
+
+
+def logits(config, params, masks=None):
+    return models.Transformer(config).apply({"params": params, **({} if masks is None else {"growth": masks})}, TOKENS)
+
+
+def loss(values):
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(values[:, :-1], TOKENS[:, 1:]))
+
+
+def silent(path):
+    return path.startswith("blocks_1/") and ("/output/" in path or "/down/" in path)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt"])
+@pytest.mark.parametrize("dimension", GROWN)
+def test_growth_changes_neither_logits_nor_the_gradients_of_old_entries(dimension, family):
+    small = dataclasses.replace(SMALL, **(GPT if family == "gpt" else {}))
+    large = dataclasses.replace(small, **GROWN[dimension])
+    old = init(small, 0)
+    grown = merge.grow(old, init(large, 1))
+    deep = merge.copy_layers(old, {f"blocks_{i}": "blocks_0" for i in range(large.num_layers)})
+    new = merge.new_units(deep, grown, output_axes=merge.transformer_output_axes, silent=silent)
+
+    @jax.jit
+    def outputs(params, coefficient):
+        return logits(large, merge.mask_new_units(params, new, coefficient), merge.norm_masks(new, coefficient))
+
+    np.testing.assert_allclose(outputs(grown, 0.0), logits(small, old), atol=1e-5)
+    np.testing.assert_allclose(outputs(grown, 1.0), logits(large, grown), atol=1e-5)
+    assert not np.allclose(outputs(grown, 0.5), outputs(grown, 0.0), atol=1e-3)
+    expected = jax.grad(lambda params: loss(logits(small, params)))(old)
+    found = jax.grad(lambda params: loss(outputs(params, 0.0)))(grown)
+    corner = jax.tree.map(jnp.zeros_like, found)
+    embedded = merge.grow(expected, corner)  # the small gradient, and 0 for everything new
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, embedded)
+
+
+def test_masks_mark_output_units_alone():
+    small, large = {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)}, {"kernel": jnp.ones((4, 5)), "bias": jnp.ones(5)}
+    new = merge.new_units(small, large)
+    np.testing.assert_array_equal(new["kernel"], [[False, False, False, True, True]])
+    masked = merge.mask_new_units(large, new, 0.25)
+    np.testing.assert_allclose(masked["kernel"], np.tile([1, 1, 1, 0.25, 0.25], (4, 1)))
+    assert merge.last_axis("kernel", large["kernel"]) == (1,)
+
+
+def test_the_optimizer_keeps_old_moments_and_starts_new_ones_at_zero():
+    small, large = {"w": jnp.ones((2, 2))}, {"w": jnp.ones((3, 4)), "v": jnp.ones(2)}
+    tx = optax.adam(0.1)
+    with jax.numpy_dtype_promotion("standard"):  # Optax itself promotes
+        _, state = tx.update({"w": jnp.full((2, 2), 2.0)}, tx.init(small), small)
+    grown = merge.grow(state, tx.init(large))
+    assert jax.tree.structure(grown) == jax.tree.structure(tx.init(large))
+    assert optax.tree.get(grown, "count") == 1
+    moments = optax.tree.get(grown, "mu")
+    np.testing.assert_allclose(moments["w"], np.pad(np.full((2, 2), 0.2), ((0, 1), (0, 2))), rtol=1e-6)
+    np.testing.assert_array_equal(moments["v"], 0.0)
+
+
+def test_layers_are_copied_under_new_names():
+    params = {"blocks_0": {"w": 1}, "blocks_1": {"w": 2}, "norm": 3}
+    sources = {"blocks_0": "blocks_0", "blocks_1": "blocks_0", "blocks_2": "blocks_1"}
+    copied = merge.copy_layers(params, sources)
+    assert copied == {"blocks_0": {"w": 1}, "blocks_1": {"w": 1}, "blocks_2": {"w": 2}, "norm": 3}
+    with pytest.raises(ValueError, match="`sources` must name layers"):
+        merge.copy_layers(params, {"blocks_0": "blocks_7"})
+
+
+def test_a_copied_block_with_silent_outputs_changes_nothing():
+    deep = dataclasses.replace(SMALL, num_layers=2)
+    old = init(SMALL, 0)
+    params = merge.copy_layers(old, {"blocks_0": "blocks_0", "blocks_1": "blocks_0"})
+
+    new = merge.new_units(params, params, silent=silent)
+    np.testing.assert_allclose(logits(deep, merge.mask_new_units(params, new, 0.0)), logits(SMALL, old), atol=1e-6)
+
+
+def test_a_large_tree_must_hold_the_small_one():
+    with pytest.raises(ValueError, match="`large` lacks 'b'"):
+        merge.grow({"b": jnp.ones(2)}, {"a": jnp.ones(2)})
+    with pytest.raises(ValueError, match="`large` must be at least as large as `small` at 'a'"):
+        merge.grow({"a": jnp.ones(3)}, {"a": jnp.ones(2)})
+    with pytest.raises(ValueError, match="`small` lacks 'b' of `large`"):
+        merge.new_units({"a": jnp.ones(2)}, {"a": jnp.ones(2), "b": jnp.ones(2)})

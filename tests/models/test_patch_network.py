@@ -1,0 +1,28 @@
+"""The patch network: its formula, a symmetry, and refusals."""
+
+import jax
+import numpy as np
+import pytest
+
+from algax import models
+
+
+def test_the_formula_and_its_symmetry():
+    model = models.PatchNetwork(units=3, std=1.0)
+    x = jax.random.normal(jax.random.key(0), (4, 2, 5))
+    params = model.init(jax.random.key(1), x)
+    w = np.asarray(params["params"]["weights"])
+    expected = []
+    for row in np.asarray(x):
+        groups = [np.mean([sum(max(w_r @ patch, 0.0) ** 2 for patch in row) for w_r in group]) for group in w]
+        expected.append([groups[1] - groups[0]])
+    np.testing.assert_allclose(model.apply(params, x), expected, rtol=1e-4, atol=1e-5)
+    mirrored = jax.tree.map(lambda leaf: -leaf, params)
+    np.testing.assert_allclose(model.apply(mirrored, -x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_bad_options_are_refused():
+    with pytest.raises(ValueError, match="`units` must be"):
+        models.PatchNetwork(units=0)
+    with pytest.raises(ValueError, match="`std` must be"):
+        models.PatchNetwork(units=1, std=0.0)
