@@ -9,38 +9,9 @@ import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform, numerics
 from .penalties import kl_estimates
+from .selection import select_largest, share_of
 from .shared import penalise
 from .terms import Terms
-
-
-def select_largest(
-    terms: Terms, scores: jax.Array, candidates: jax.Array, count: jax.Array, *tie_breakers: jax.Array
-) -> jax.Array:
-    """Selects the candidates of the whole batch with the largest scores.
-
-    Equal scores are told apart by the tie breakers, so that the choice does not depend on the order of the rows.
-
-    Args:
-      terms: the record, which says how the batch is spread over devices.
-      scores: `[B, T]`.
-      candidates: `[B, T]` booleans.
-      count: `[]`, how many to select; all candidates if there are fewer.
-      *tie_breakers: `[B, T]`, the larger first.
-
-    Returns:
-      `[B, T]` booleans, without gradient.
-    """
-    eligible = terms.gather(candidates).ravel()
-    keys = [-terms.gather(x).ravel() for x in (scores, *tie_breakers)]
-    order = jnp.lexsort((*reversed(keys), ~eligible))
-    ranks = jnp.zeros(order.shape, jnp.int32).at[order].set(jnp.arange(order.size, dtype=jnp.int32))
-    selected = eligible & (ranks < count.astype(jnp.int32))
-    return terms.local_rows(selected.reshape(-1, scores.shape[1]), scores.shape[0])
-
-
-def share_of(fraction: float, total: jax.Array) -> jax.Array:
-    """Returns max(floor(fraction * total), 1)."""
-    return jnp.maximum(jnp.floor(fraction * total), 1.0)
 
 
 def token_covariance(terms: Terms) -> jax.Array:

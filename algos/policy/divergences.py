@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform
 from ..decode import min_p
-from .covariance import select_largest
+from .selection import select_largest
 from .shared import penalise
 from .terms import Terms
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform
-from .covariance import select_largest
+from .selection import select_largest
 from .shared import centred_in_groups, std_in_groups
 from .terms import Terms
 

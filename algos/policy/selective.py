@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform
-from .covariance import select_largest, share_of
+from .selection import select_largest, share_of
 from .terms import Terms
 
 

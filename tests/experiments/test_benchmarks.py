@@ -20,7 +20,7 @@ from ..contracts.examples import examples_module
 from ..contracts.kinds import UpdateExample
 
 TINY = {
-    "composition": {"size": (16, 8), "rounds": 1},
+    "composition": {"cases": tuple(case._replace(size=(16, 8), rounds=1) for case in composition.CASES)},
     "factored_logits": {"sizes": ((64, 8, 32),), "rounds": 1},
     "sampling": {"batch_size": 2, "prompt_length": 3, "new_tokens": 4, "hidden_size": 16, "num_layers": 1, "rounds": 1},
     "seeds": {"steps": 2, "rounds": 1},
@@ -75,10 +75,10 @@ def test_sampling_that_draws_other_tokens_is_refused(monkeypatch):
         sampling.rows(**TINY["sampling"])
 
 
-def test_a_chain_that_computes_something_else_is_refused(monkeypatch):
-    monkeypatch.setattr(policy, "grpo", policy.rloo)
+def test_a_chain_that_computes_something_else_is_refused():
+    other = TINY["composition"]["cases"][0]._replace(loss=policy.rloo())
     with pytest.raises(ValueError, match="compute different things"):
-        composition.rows(**TINY["composition"])
+        composition.rows((other,))
 
 
 def test_require_equal_is_relative_to_the_largest_entry():
