@@ -1,6 +1,7 @@
 """Flax Linen modules."""
 
 from . import lora
+from .attention_masks import cross_mask, decoder_mask, encoder_mask
 from .cache import Cache, init_cache
 from .config import RopeScaling, TransformerConfig
 from .decoding import Decoder, decoder
@@ -52,7 +53,10 @@ __all__ = [
     "allora",
     "allora_product",
     "allora_scales",
+    "cross_mask",
     "decoder",
+    "decoder_mask",
+    "encoder_mask",
     "init_cache",
     "load_pretrained",
     "logical_rules",

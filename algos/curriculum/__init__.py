@@ -16,18 +16,32 @@ from .difficulty import rank_by_lim as rank_by_lim
 from .difficulty import rank_by_variance as rank_by_variance
 from .difficulty import repeat_prompts as repeat_prompts
 from .difficulty import zones as zones
+from .difficulty_stages import difficulty_stages as difficulty_stages
+from .difficulty_stages import mixture_schedule as mixture_schedule
+from .difficulty_stages import top_share as top_share
 from .pairs import Pairs as Pairs
 from .pairs import pairs_from_rollouts as pairs_from_rollouts
 from .passes import one_epoch as one_epoch
+from .phased import phase_order as phase_order
 from .resolution import ImageStage as ImageStage
 from .resolution import efficient_train as efficient_train
 from .resolution import low_frequency_crop as low_frequency_crop
+from .selection import coefficient_of_variation as coefficient_of_variation
+from .selection import difficulty_filter as difficulty_filter
+from .selection import difficulty_grades as difficulty_grades
+from .selection import keep_lowest as keep_lowest
+from .selection import pass_rates as pass_rates
 from .skills import SkillFeedback as SkillFeedback
 from .skills import difficult_questions as difficult_questions
 from .skills import majority_filter as majority_filter
 from .skills import skill_profile as skill_profile
 from .skills import skill_weights as skill_weights
 from .skills import skills as skills
+from .supervision import corrupt_steps as corrupt_steps
+from .supervision import group_mixture as group_mixture
+from .tree_pairs import SiblingPairs as SiblingPairs
+from .tree_pairs import sibling_pairs as sibling_pairs
+from .tree_pairs import tree_search_scores as tree_search_scores
 
 __all__ = [
     "ArmFeedback",
@@ -35,26 +49,40 @@ __all__ = [
     "MultiEpochState",
     "Pairs",
     "Ranking",
+    "SiblingPairs",
     "SkillFeedback",
     "UcbState",
     "WindowFeedback",
+    "coefficient_of_variation",
+    "corrupt_steps",
     "difficult_questions",
+    "difficulty_filter",
+    "difficulty_grades",
+    "difficulty_stages",
     "efficient_train",
     "gaussian_utility",
     "gaussian_window",
+    "group_mixture",
+    "keep_lowest",
     "low_frequency_crop",
     "majority_filter",
+    "mixture_schedule",
     "multi_epoch",
     "one_epoch",
     "pairs_from_rollouts",
+    "pass_rates",
+    "phase_order",
     "rank_by_lim",
     "rank_by_variance",
     "repeat_prompts",
     "replay_mix",
+    "sibling_pairs",
     "skill_profile",
     "skill_weights",
     "skills",
     "top_quality_subset",
+    "top_share",
+    "tree_search_scores",
     "ucb",
     "within_sources",
     "zones",

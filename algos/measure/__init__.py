@@ -1,5 +1,6 @@
 """Diagnostics, scaling laws and evaluation metrics: arrays in, scalars or small arrays out."""
 
+from .actions import point_in_box as point_in_box
 from .activations import activation_sparsity as activation_sparsity
 from .alignment import alignment as alignment
 from .angles import AngleConcentration as AngleConcentration
@@ -16,6 +17,13 @@ from .curvature import hessian_trace as hessian_trace
 from .curvature import hessian_vector_product as hessian_vector_product
 from .curvature import sharpness as sharpness
 from .curvature import top_eigenvalues as top_eigenvalues
+from .delta_learning import linear_teacher_delta as linear_teacher_delta
+from .delta_learning import linear_teacher_gain as linear_teacher_gain
+from .displacement import LogitVelocity as LogitVelocity
+from .displacement import ches as ches
+from .displacement import displacement as displacement
+from .displacement import logit_velocity as logit_velocity
+from .early_signal import early_signal as early_signal
 from .feature_learning import TwoFeatureRun as TwoFeatureRun
 from .feature_learning import feature_overlap as feature_overlap
 from .feature_learning import two_feature_dynamics as two_feature_dynamics
@@ -64,6 +72,8 @@ from .sgd_stability import relu_net_trace as relu_net_trace
 from .sgd_stability import sgd_stability_radius as sgd_stability_radius
 from .stability_gap import StabilityGap as StabilityGap
 from .stability_gap import stability_gap as stability_gap
+from .step_errors import outcome_error_rate as outcome_error_rate
+from .step_errors import step_error_rate as step_error_rate
 from .strategic_play import PearsonTest as PearsonTest
 from .strategic_play import StrategicPlay as StrategicPlay
 from .strategic_play import pearson_test as pearson_test
@@ -100,6 +110,7 @@ __all__ = [
     "KaplanLaw",
     "LearningTrace",
     "LinearizedUpdate",
+    "LogitVelocity",
     "LossCurvature",
     "PatternRate",
     "PearsonTest",
@@ -120,16 +131,18 @@ __all__ = [
     "annealing_areas",
     "best_threshold",
     "break_even_abort_time",
+    "ches",
     "convergence_layer",
     "diagonal_net_trace",
+    "displacement",
     "distinct_share",
+    "early_signal",
     "equal_loss_speedup",
     "estimate_order",
     "feature_overlap",
     "fit_annealing_law",
     "fit_critical_batch",
     "fit_law",
-    "fit_power_law",
     "fit_power_law",
     "fit_power_law_offset",
     "gap_recovered",
@@ -139,20 +152,25 @@ __all__ = [
     "huber_log_loss",
     "learning_trace",
     "length_collapse",
+    "linear_teacher_delta",
+    "linear_teacher_gain",
     "linearized_update",
     "logit_gradient_norm",
+    "logit_velocity",
     "loss_curvature",
     "makespan",
     "max_stable_lr",
     "mean_turns",
     "ntk_matrix",
     "order_sensitivity",
+    "outcome_error_rate",
     "pareto_front",
     "pass_at_k",
     "pattern_rate",
     "pearson_test",
     "per_sample_jacobian",
     "performance_profile",
+    "point_in_box",
     "positive_sample_quality",
     "post_saturation_gain",
     "prediction_level",
@@ -166,6 +184,7 @@ __all__ = [
     "sharpness",
     "simulate_makespan",
     "stability_gap",
+    "step_error_rate",
     "stopping_level",
     "strategic_play",
     "success_at_turn",

@@ -19,6 +19,8 @@ from .anchored_entropy import EntropyAnchor as EntropyAnchor
 from .anchored_entropy import anchored_entropy as anchored_entropy
 from .anchored_entropy import nucleus_entropies as nucleus_entropies
 from .anchored_entropy import peak_mask as peak_mask
+from .composite_rewards import composite_reward as composite_reward
+from .composite_rewards import craft as craft
 from .contrast import contrastive_groups as contrastive_groups
 from .contrast import hinge_kl as hinge_kl
 from .contrastive_chains import common_subsequence as common_subsequence
@@ -284,6 +286,7 @@ __all__ = [
     "clip_reward",
     "clipped_importance_weight",
     "common_subsequence",
+    "composite_reward",
     "conditional_advantage",
     "consistency_blend",
     "consistency_reward",
@@ -292,6 +295,7 @@ __all__ = [
     "convex_kl_penalty",
     "copo",
     "corrupt_rewards",
+    "craft",
     "critical_positions",
     "dapo",
     "difficulty_limits",

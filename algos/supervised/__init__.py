@@ -15,6 +15,12 @@ from .classification import stablemax_cross_entropy as stablemax_cross_entropy
 from .regression import squared_error as squared_error
 from .terms import Terms as Terms
 from .terms import forward as forward
+from .weak_supervision import confidence_ramp as confidence_ramp
+from .weak_supervision import confident_targets as confident_targets
+from .weak_supervision import product_supervision as product_supervision
+from .weak_supervision import product_targets as product_targets
+from .weak_supervision import soft_cross_entropy as soft_cross_entropy
+from .weak_supervision import weak_to_strong as weak_to_strong
 
 __all__ = [
     "BoostedNetwork",
@@ -22,14 +28,20 @@ __all__ = [
     "SigmoidNetwork",
     "Terms",
     "boost",
+    "confidence_ramp",
+    "confident_targets",
     "cross_entropy",
     "cross_entropy_boosting",
     "forward",
     "log_exponential_boosting",
     "log_stablemax",
     "merge_blocks",
+    "product_supervision",
+    "product_targets",
+    "soft_cross_entropy",
     "squared_boosting",
     "squared_error",
     "stablemax_cross_entropy",
     "truncate",
+    "weak_to_strong",
 ]

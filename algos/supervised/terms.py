@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from .. import core
-from ..core.terms import data, differentiated, mask
+from ..core.terms import data, derived, differentiated, mask
 
 Array = jax.Array
 
@@ -23,15 +23,20 @@ class Terms(core.Terms):
       inputs: whatever the model needs, with a leading batch axis.
       labels: `[B]` integers in 0..C-1.
       targets: `[B, C]` numbers that a regression's outputs, `logits`, should be.
+      soft_labels: `[B, C]` probabilities of the classes under another, such as a weaker, model.
       mask: `[B]` true where an example counts.
     Differentiated, filled in by `forward`:
       logits: `[B, C]` unnormalised log-probabilities of the classes.
+    Derived:
+      soft_targets: `[B, C]` probabilities of the classes to be learned.
     """
 
     labels: Array = data("B")
     targets: Array = data("B C")
+    soft_labels: Array = data("B C")
     mask: Array = mask("B")
     logits: Array = differentiated("B C")
+    soft_targets: Array = derived("B C")
 
 
 def forward(apply_fn: Callable[[Any, Any], Array]) -> Callable[[Any, Terms, Array | None], Terms]:

@@ -179,8 +179,9 @@ def materialises(loss, output):
     tx = algax.gradient(loss, forward)
 
     def step(kernel, terms):
-        old = output(terms.inputs + 1.0, kernel)
-        return tx.update(None, tx.init(kernel), kernel, terms=terms.replace(old_distribution=old), key=jax.random.key(0))
+        other = output(terms.inputs + 1.0, kernel)
+        terms = terms.replace(old_distribution=other, ref_distribution=other)
+        return tx.update(None, tx.init(kernel), kernel, terms=terms, key=jax.random.key(0))
 
     text = jax.jit(step).lower(kernel, terms).compile().as_text()
     sizes = {math.prod(map(int, shape.split(","))) for shape in re.findall(r"\[(\d+(?:,\d+)*)\]", text)}
@@ -195,6 +196,7 @@ def materialises(loss, output):
         policy.dph(),
         policy.siren(48.0, anchor=0.1),
         policy.steer(),
+        algax.chain(policy.reward_advantage(), policy.policy_gradient(), policy.full_kl_penalty(0.1), policy.token_mean()),
     ],
     ids=lambda loss: loss.name,
 )

@@ -42,7 +42,7 @@ def make_terms(rng, rows):
         ref_log_probs=-2.0 + normal(*shape),
         old_values=normal(*shape),
         old_entropies=jnp.abs(normal(*shape)),
-        reward_parts=normal(rows, 2),
+        reward_parts=normal(rows, 3),
         bundle_ids=jnp.asarray(np.where(np.resize(GROUPS, rows) == -2, 3, 8)),
         paper_ids=jnp.asarray(np.resize([0, 1, 2, 0, 1, 2, 7, 4], rows)),
         has_answer=jnp.asarray(rng.random(rows) < 0.8),

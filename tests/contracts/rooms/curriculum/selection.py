@@ -1,0 +1,14 @@
+"""Examples of the room `curriculum`: selections by scores."""
+
+from ...kinds import Helper
+
+EXAMPLES = {
+    "coefficient_of_variation": Helper("curriculum/test_selection.py"),
+    "difficulty_filter": Helper("curriculum/test_selection.py"),
+    "difficulty_grades": Helper("curriculum/test_selection.py"),
+    "phase_order": Helper("curriculum/test_phased.py"),
+    "pass_rates": Helper("curriculum/test_selection.py"),
+    "keep_lowest": Helper("curriculum/test_selection.py"),
+    "corrupt_steps": Helper("curriculum/test_supervision.py"),
+    "group_mixture": Helper("curriculum/test_supervision.py"),
+}
