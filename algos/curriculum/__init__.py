@@ -19,6 +19,9 @@ from .difficulty import zones as zones
 from .difficulty_stages import difficulty_stages as difficulty_stages
 from .difficulty_stages import mixture_schedule as mixture_schedule
 from .difficulty_stages import top_share as top_share
+from .hardness import hardness_cutoffs as hardness_cutoffs
+from .hardness import hardness_levels as hardness_levels
+from .hardness import model_hardness as model_hardness
 from .pairs import Pairs as Pairs
 from .pairs import pairs_from_rollouts as pairs_from_rollouts
 from .passes import one_epoch as one_epoch
@@ -63,10 +66,13 @@ __all__ = [
     "gaussian_utility",
     "gaussian_window",
     "group_mixture",
+    "hardness_cutoffs",
+    "hardness_levels",
     "keep_lowest",
     "low_frequency_crop",
     "majority_filter",
     "mixture_schedule",
+    "model_hardness",
     "multi_epoch",
     "one_epoch",
     "pairs_from_rollouts",

@@ -10,8 +10,12 @@ from .annealing_law import Curve as Curve
 from .annealing_law import annealing_areas as annealing_areas
 from .annealing_law import fit_annealing_law as fit_annealing_law
 from .annealing_law import huber_log_loss as huber_log_loss
+from .bootstrap import Interval as Interval
+from .bootstrap import grid_bootstrap as grid_bootstrap
 from .compute_balance import equal_loss_speedup as equal_loss_speedup
 from .compute_balance import rebalance as rebalance
+from .coverage import coverage_factors as coverage_factors
+from .coverage import pass_at_n as pass_at_n
 from .curvature import TraceEstimate as TraceEstimate
 from .curvature import hessian_trace as hessian_trace
 from .curvature import hessian_vector_product as hessian_vector_product
@@ -33,6 +37,8 @@ from .jacobians import ntk_matrix as ntk_matrix
 from .jacobians import per_sample_jacobian as per_sample_jacobian
 from .kaplan_law import KaplanLaw as KaplanLaw
 from .kaplan_law import fit_critical_batch as fit_critical_batch
+from .latents import LatentDiversity as LatentDiversity
+from .latents import latent_diversity as latent_diversity
 from .learning_trace import LearningTrace as LearningTrace
 from .learning_trace import convergence_layer as convergence_layer
 from .learning_trace import learning_trace as learning_trace
@@ -70,6 +76,8 @@ from .sgd_stability import loss_curvature as loss_curvature
 from .sgd_stability import max_stable_lr as max_stable_lr
 from .sgd_stability import relu_net_trace as relu_net_trace
 from .sgd_stability import sgd_stability_radius as sgd_stability_radius
+from .skill_mix import SkillMix as SkillMix
+from .skill_mix import skill_mix as skill_mix
 from .stability_gap import StabilityGap as StabilityGap
 from .stability_gap import stability_gap as stability_gap
 from .step_errors import outcome_error_rate as outcome_error_rate
@@ -107,7 +115,9 @@ __all__ = [
     "Curve",
     "Fit",
     "HockeyStick",
+    "Interval",
     "KaplanLaw",
+    "LatentDiversity",
     "LearningTrace",
     "LinearizedUpdate",
     "LogitVelocity",
@@ -118,6 +128,7 @@ __all__ = [
     "ProgressDecomposition",
     "SampleQuality",
     "SelfCorrection",
+    "SkillMix",
     "StabilityGap",
     "StrategicPlay",
     "TraceEstimate",
@@ -133,6 +144,7 @@ __all__ = [
     "break_even_abort_time",
     "ches",
     "convergence_layer",
+    "coverage_factors",
     "diagonal_net_trace",
     "displacement",
     "distinct_share",
@@ -146,10 +158,12 @@ __all__ = [
     "fit_power_law",
     "fit_power_law_offset",
     "gap_recovered",
+    "grid_bootstrap",
     "hessian_trace",
     "hessian_vector_product",
     "hockey_stick",
     "huber_log_loss",
+    "latent_diversity",
     "learning_trace",
     "length_collapse",
     "linear_teacher_delta",
@@ -166,6 +180,7 @@ __all__ = [
     "outcome_error_rate",
     "pareto_front",
     "pass_at_k",
+    "pass_at_n",
     "pattern_rate",
     "pearson_test",
     "per_sample_jacobian",
@@ -183,6 +198,7 @@ __all__ = [
     "sgd_stability_radius",
     "sharpness",
     "simulate_makespan",
+    "skill_mix",
     "stability_gap",
     "step_error_rate",
     "stopping_level",

@@ -1,7 +1,20 @@
 """Preference optimisation: scores, margins, links and the named losses they make."""
 
+from .claims import LengthBalance as LengthBalance
+from .claims import claim_scores as claim_scores
+from .claims import length_balance as length_balance
+from .claims import mean_implicit_rewards as mean_implicit_rewards
+from .claims import score_pairs as score_pairs
+from .coverage import coverage_link as coverage_link
+from .coverage import dco as dco
+from .coverage import unpaired_log_prob_score as unpaired_log_prob_score
+from .delta import delta_pairs as delta_pairs
 from .divergences import Divergence as Divergence
 from .divergences import divergence as divergence
+from .imitation import divergence_sft as divergence_sft
+from .imitation import imitation_link as imitation_link
+from .imitation import implicit_token_rewards as implicit_token_rewards
+from .imitation import implicit_values as implicit_values
 from .links import discopop_link as discopop_link
 from .links import exo_link as exo_link
 from .links import hinge_link as hinge_link
@@ -58,6 +71,7 @@ from .terms import forward as forward
 
 __all__ = [
     "Divergence",
+    "LengthBalance",
     "Sequences",
     "Terms",
     "aot",
@@ -66,29 +80,39 @@ __all__ = [
     "apo_zero",
     "apo_zero_link",
     "chosen_nll",
+    "claim_scores",
     "conservative_dpo",
     "count_chosen_tokens",
+    "coverage_link",
     "cpo",
+    "dco",
+    "delta_pairs",
     "discopop",
     "discopop_link",
     "divergence",
     "divergence_dpo",
     "divergence_score",
+    "divergence_sft",
     "dpo",
     "exo",
     "exo_link",
     "forward",
     "hinge_link",
+    "imitation_link",
     "implicit_rewards",
+    "implicit_token_rewards",
+    "implicit_values",
     "ipo",
     "kto",
     "kto_link",
+    "length_balance",
     "length_normalised_dpo",
     "linear_link",
     "log_odds_score",
     "log_prob_score",
     "log_ratio_score",
     "margin",
+    "mean_implicit_rewards",
     "mean_log_prob_score",
     "mean_log_ratio_score",
     "nca",
@@ -103,6 +127,7 @@ __all__ = [
     "reference_point",
     "robust_dpo",
     "robust_link",
+    "score_pairs",
     "sequence_log_probs",
     "sigmoid_link",
     "simpo",
@@ -110,6 +135,7 @@ __all__ = [
     "sppo_hard",
     "sppo_link",
     "squared_link",
+    "unpaired_log_prob_score",
     "unpaired_log_ratio_score",
     "unpaired_mean",
 ]

@@ -32,6 +32,8 @@ class Terms(core.Terms):
       labels: `[N]` true for a desirable response.
       unpaired_mask: `[N]` true where a labelled response counts.
       ref_log_probs: `[N]` log-probs of the labelled responses under the reference.
+      prompt_values: `[N]` estimated values of the prompts of the labelled responses.
+      success_rates: `[N]` share of samples that answer the prompts of the labelled responses rightly.
       kl_mask: `[K]`, ref_kl_log_probs: `[K]` the same of the mismatched responses.
     Differentiated, filled in by `forward`:
       chosen_log_probs, rejected_log_probs: `[B]`.
@@ -55,6 +57,8 @@ class Terms(core.Terms):
     labels: Array = data("N")
     unpaired_mask: Array = mask_field("N")
     ref_log_probs: Array = data("N")
+    prompt_values: Array = data("N")
+    success_rates: Array = data("N")
     kl_mask: Array = mask_field("K")
     ref_kl_log_probs: Array = data("K")
 

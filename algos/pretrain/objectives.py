@@ -14,7 +14,13 @@ Array = jax.Array
 REDUCTIONS = ("token_mean", "sequence_mean", "sequence_sum", "constant_length")
 
 
-def next_token(reduction: str = "token_mean", *, max_length: int | None = None, label_smoothing: float = 0.0) -> LossTransform:
+def next_token(
+    reduction: str = "token_mean",
+    *,
+    max_length: int | None = None,
+    label_smoothing: float = 0.0,
+    coefficient: checks.ScalarOrSchedule = 1.0,
+) -> LossTransform:
     """Masked cross-entropy of the tokens, in one of four normalisations that differ when lengths do.
 
     With l_bt = -weights_bt log p(tokens_bt), n_b the number of tokens of row b that count, and B non-empty rows:
@@ -29,12 +35,14 @@ def next_token(reduction: str = "token_mean", *, max_length: int | None = None, 
       max_length: the constant length, an integer >= 1; for `"constant_length"` only.
       label_smoothing: e in [0, 1); log p(token) becomes (1 - e) log p(token) + e mean_v log p(v), which needs
         `distribution`.
+      coefficient: factor of the loss, >= 0, or a schedule.
 
     Returns:
       A loss on `log_probs` (and `weights` where given); records the metric `nll`, the unweighted mean per token.
 
     Raises:
-      ValueError: an unknown reduction, a smoothing outside [0, 1), or `max_length` missing or out of place.
+      ValueError: an unknown reduction, a smoothing outside [0, 1), a negative coefficient, or `max_length` missing or out of
+        place.
 
     Example:
       >>> terms = pretrain.Terms(log_probs=jnp.log(jnp.array([[0.5, 0.25]])))
@@ -43,6 +51,7 @@ def next_token(reduction: str = "token_mean", *, max_length: int | None = None, 
     """
     checks.option("reduction", reduction, REDUCTIONS)
     checks.between("label_smoothing", label_smoothing, 0.0, 1.0, closed="low")
+    checks.schedule("coefficient", coefficient, checks.non_negative)
     if (reduction == "constant_length") != (max_length is not None):
         raise ValueError(
             f'`max_length` must be given with reduction="constant_length" and only then, got {max_length!r} with {reduction!r}'
@@ -55,7 +64,8 @@ def next_token(reduction: str = "token_mean", *, max_length: int | None = None, 
         losses = -_smoothed(terms, log_probs, label_smoothing)
         if terms.weights is not None:
             losses = jnp.where(terms.mask, terms.weights.astype(losses.dtype), 0.0) * losses
-        return terms.add_loss(_reduced(terms, losses, reduction, max_length)).add_metric("nll", -log_probs)
+        loss = terms.value("coefficient", coefficient) * _reduced(terms, losses, reduction, max_length)
+        return terms.add_loss(loss).add_metric("nll", -log_probs)
 
     return loss_transform(
         update,
@@ -63,7 +73,12 @@ def next_token(reduction: str = "token_mean", *, max_length: int | None = None, 
         optional_reads=("weights",),
         writes=("loss",),
         metrics=("nll",),
-        hyperparameters={"reduction": reduction, "max_length": max_length, "label_smoothing": label_smoothing},
+        hyperparameters={
+            "reduction": reduction,
+            "max_length": max_length,
+            "label_smoothing": label_smoothing,
+            "coefficient": coefficient,
+        },
     )
 
 

@@ -11,7 +11,8 @@ from flax import struct
 
 from .. import core
 from ..core.distribution import FactoredLogits, Logits, as_distribution
-from ..core.terms import data, differentiated, distribution, mask
+from ..core.terms import data, differentiated, distribution
+from ..core.terms import mask as mask_field
 
 Array = jax.Array
 
@@ -25,28 +26,47 @@ class Terms(core.Terms):
       tokens: `[B, T]` integers, the tokens to be predicted.
       mask: `[B, T]` true where a token counts (not on prompts and padding).
       weights: `[B, T]` factors of the tokens' losses; left out, all are 1. They do not enter the denominators.
+      token_scores: `[B, T]` how bad the predicted tokens are, 0 for good ones.
+      step_ids: `[B, T]` integers, which step of its reasoning a token belongs to, from 0 on.
+      source_mask: `[B, S]` true on tokens of the source that an encoder reads.
     Differentiated, filled in by `forward`:
       log_probs: `[B, T]` log-probs of `tokens`.
       distribution: the distribution over the vocabulary at every position.
+      values: `[B, T]` predicted rewards of the tokens.
+      hidden: `[B, T, D]` the decoder's last states, head_kernel: `[D, V]` what makes logits of them.
+      source_hidden: `[B, S, D]` the encoder's states.
+      projection_kernel: `[D, E]`, projection_bias: `[E]` a layer that maps states to where sequences are compared.
     """
 
     tokens: Array = data("B T")
-    mask: Array = mask("B T")
+    mask: Array = mask_field("B T")
     weights: Array = data("B T")
+    token_scores: Array = data("B T")
+    step_ids: Array = data("B T")
+    source_mask: Array = mask_field("B S")
 
     log_probs: Array = differentiated("B T")
     distribution: Logits | FactoredLogits = distribution("B T")
+    values: Array = differentiated("B T")
+    hidden: Array = differentiated("B T D")
+    head_kernel: Array = differentiated("D V")
+    source_hidden: Array = differentiated("B S D")
+    projection_kernel: Array = differentiated("D E")
+    projection_bias: Array = differentiated("E")
 
 
-def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array | None], Terms]:
+def forward(
+    apply_fn: Callable[[Any, Any], Any], value_fn: Callable[[Any, Any], Array] | None = None
+) -> Callable[[Any, Terms, Array | None], Terms]:
     """Wraps an apply function for `algax.gradient`.
 
     Args:
       apply_fn: `(params, inputs) -> ` logits `[B, T, V]`, `Logits` or `FactoredLogits`, where position t predicts
         `tokens[:, t]`.
+      value_fn: `(params, inputs) -> values [B, T]` for objectives that predict rewards.
 
     Returns:
-      `(params, terms, key) -> terms` with `distribution` and `log_probs` filled in.
+      `(params, terms, key) -> terms` with `distribution`, `log_probs` and `values` filled in.
 
     Example:
       >>> text = jnp.array([[3, 1, 2, 0]])
@@ -65,6 +85,7 @@ def forward(apply_fn: Callable[[Any, Any], Any]) -> Callable[[Any, Terms, Array 
         predicted = as_distribution(output)
         where = None if terms.mask is None else terms.mask.astype(bool)
         tokens = terms.tokens if where is None else jnp.where(where, terms.tokens, 0)
-        return terms.replace(distribution=predicted, log_probs=predicted.log_probs(tokens, where))
+        values = terms.values if value_fn is None else value_fn(params, terms.inputs)
+        return terms.replace(distribution=predicted, log_probs=predicted.log_probs(tokens, where), values=values)
 
     return fill

@@ -46,8 +46,6 @@ def test_the_range_of_pass_rates_is_closed():
 
 
 def test_grades():
-    np.testing.assert_array_equal(
-        curriculum.difficulty_grades(jnp.array([1.0, 0.5, 0.3, 0.0]), (0.25, 0.5)), [0, 1, 1, 2]
-    )
+    np.testing.assert_array_equal(curriculum.difficulty_grades(jnp.array([1.0, 0.5, 0.3, 0.0]), (0.25, 0.5)), [0, 1, 1, 2])
     with pytest.raises(ValueError, match="`edges`"):
         curriculum.difficulty_grades(jnp.zeros(2), (0.5, 0.25))

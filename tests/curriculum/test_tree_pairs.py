@@ -33,6 +33,7 @@ def test_which_pairs_count():
 def test_a_child_that_is_not_there_is_never_taken():
     values, there = jnp.array([[9.0, 0.5, 0.1, -9.0]]), jnp.array([[False, True, True, False]])
     pairs = curriculum.sibling_pairs(values, jnp.zeros(1), there)
+    assert isinstance(pairs, curriculum.SiblingPairs)
     assert (int(pairs.win[0]), int(pairs.lose[0]), bool(pairs.where[0])) == (1, 2, True)
 
 

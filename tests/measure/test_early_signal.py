@@ -34,5 +34,5 @@ def test_equal_runs_and_bad_arguments():
 
 
 def test_a_constant_rate_needs_no_warmup():
-    rate = schedules.phases((None, 2e-5))
+    rate = schedules.phases([(None, 2e-5)])
     np.testing.assert_allclose([rate(step) for step in (0, 1, 10_000)], 2e-5, rtol=1e-6)

@@ -28,6 +28,8 @@ def terms(rng, rows):
         labels=jnp.arange(rows) % 2 == 0,
         ref_log_probs=numbers(rows) - 4.0,
         ref_kl_log_probs=numbers(rows) - 5.0,
+        prompt_values=numbers(rows),
+        success_rates=jnp.asarray(rng.uniform(size=rows), jnp.float32),
         **{name: jnp.asarray(mask) for name, mask in masks.items()},
     )
 
@@ -108,6 +110,11 @@ EXAMPLES = {
     "Sequences": Helper("preference/test_sequences.py"),
     "Terms": Helper("preference/test_sequences.py"),
     "divergence": Helper("preference/test_divergences.py"),
+    **dict.fromkeys(
+        ("LengthBalance", "claim_scores", "length_balance", "mean_implicit_rewards", "score_pairs"),
+        Helper("preference/test_claims.py"),
+    ),
+    "delta_pairs": Helper("preference/test_delta.py"),
     "forward": Helper("preference/test_sequences.py"),
     "implicit_rewards": Helper("preference/test_pairs.py"),
     "pair_weights": Helper("preference/test_pairs.py"),
@@ -150,6 +157,16 @@ EXAMPLES = {
     "kto_link": LossExample(
         {"beta": 0.7, "undesirable": 1.33}, around=unpaired(SCORES, POINT), bad=KTO_BAD, surrogate_gradient=True
     ),
+    # supervised training as imitation
+    "imitation_link": LossExample({"name": "js", "beta": 0.7}, around=unpaired(SCORES), bad=(*BETA, {"name": "forward_kl"})),
+    "divergence_sft": LossExample({"beta": 0.7}, bad=(*BETA, {"name": "forward_kl"})),
+    "unpaired_log_prob_score": LossExample(around=unpaired(after=(preference.imitation_link(),))),
+    "coverage_link": LossExample(
+        {"n": 4}, around=unpaired(preference.unpaired_log_prob_score()), bad=({"n": 0},), surrogate_gradient=True
+    ),
+    "dco": LossExample({"n": 4}, bad=({"n": 0}, {"n": 1.5}), surrogate_gradient=True),
+    "implicit_values": Helper("preference/test_imitation.py"),
+    "implicit_token_rewards": Helper("preference/test_imitation.py"),
     # reductions
     "pair_mean": LossExample(
         {"coefficient": 0.5},

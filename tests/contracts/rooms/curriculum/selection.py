@@ -3,6 +3,7 @@
 from ...kinds import Helper
 
 EXAMPLES = {
+    **dict.fromkeys(("hardness_cutoffs", "hardness_levels", "model_hardness"), Helper("curriculum/test_hardness.py")),
     "coefficient_of_variation": Helper("curriculum/test_selection.py"),
     "difficulty_filter": Helper("curriculum/test_selection.py"),
     "difficulty_grades": Helper("curriculum/test_selection.py"),

@@ -3,8 +3,12 @@
 from ...kinds import Helper
 
 EXAMPLES = {
+    "Interval": Helper("measure/test_bootstrap.py"),
+    "grid_bootstrap": Helper("measure/test_bootstrap.py"),
     "LogitVelocity": Helper("measure/test_displacement.py"),
     "ches": Helper("measure/test_displacement.py"),
+    "coverage_factors": Helper("measure/test_coverage.py"),
+    "pass_at_n": Helper("measure/test_coverage.py"),
     "displacement": Helper("measure/test_displacement.py"),
     "logit_velocity": Helper("measure/test_displacement.py"),
     "early_signal": Helper("measure/test_early_signal.py"),
