@@ -133,9 +133,10 @@ def table(workdir: pathlib.Path, page: str = "RESULTS.png") -> str:
     """The Markdown of all experiments, with the runs found in `workdir/ROOM/ID` and a link to the page of their plots."""
     finished, partial, missing = sort(workdir)
     text = TITLE.format(workdir=workdir) + (PAGE.format(page=page) if finished or partial else "")
-    for head, runs in (("", finished), (PARTIAL, partial), (NOT_RUN, missing)):
+    for head, runs in (("", finished), (PARTIAL, partial)):
         text += head + _markdown(runs) if runs else ""
-    return text
+    names = ", ".join(f"`{run.config['experiment']}`" for run in missing)
+    return text + (f"{NOT_RUN}\n{names}\n" if missing else "")
 
 
 def draw(workdir: pathlib.Path, page: pathlib.Path) -> None:

@@ -40,7 +40,7 @@ def imperfect_rows(mistakes: float = 0.5, steps: int = 500) -> Callable:
         positions = jnp.arange(play.length)[None]
         wrong = positions == places[:, None]
         tokens = jnp.where(wrong, (context["right"][:, 0] + 1) % play.symbols, context["right"][:, 0])
-        shares = policy.prefix_lengths(prefix_key, jnp.full(chosen.shape, play.length), least(step))
+        shares = policy.prefix_lengths(prefix_key, jnp.full(chosen.shape, play.length), least(jnp.asarray(step, jnp.float32)))
         guided = positions < shares[:, None]
         made = []
         for given in (tokens, jnp.where(guided, tokens, -1)):

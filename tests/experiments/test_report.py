@@ -33,13 +33,15 @@ def write_run(runs, name=EXPERIMENT, last=None, judge=True, **changes):
 
 
 def sections(runs):
-    """The experiments under every heading, with their rows."""
+    """The experiments under every heading, with their lines."""
     found, heading = {}, None
     for line in report.table(runs).splitlines():
         if line.startswith("#"):
             heading = line.lstrip("# ")
         elif line.startswith("| `"):
             found.setdefault(heading, {})[line.split("`")[1]] = line
+        elif line.startswith("`"):
+            found[heading] = dict.fromkeys(line.replace("`", "").split(", "), line)
     return found
 
 
