@@ -43,8 +43,6 @@ class Run(NamedTuple):
     @property
     def state(self) -> str:
         """The verdict and the note, in a few words."""
-        if not self.rows:
-            return "not run"
         if self.judged is None:
             return self.note
         return f"{self.judged['verdict']} ({self.note})" if self.note else self.judged["verdict"]

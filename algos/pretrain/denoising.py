@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from ..core import BatchTransform, checks
 from .control import pack_left
-from .noise import span_noise
+from .noise import check_mean_span, span_noise
 from .text import Seq2SeqBatch, TokenBatch
 
 Array = jax.Array
@@ -82,9 +82,7 @@ def span_corruption(
     """
     checks.integer("vocabulary_size", vocabulary_size, least=1)
     checks.between("rate", rate, 0.0, 1.0)
-    checks.real("mean_span", mean_span)
-    if mean_span < 1:
-        raise ValueError(f"`mean_span` must be >= 1, got {mean_span}")
+    check_mean_span(mean_span)
     checks.boolean("random_roll", random_roll)
     checks.integer("pad_token", pad_token, least=0)
 
@@ -127,9 +125,7 @@ def span_lengths(inputs_length: int, *, rate: float = 0.15, mean_span: float = 3
     """
     checks.integer("inputs_length", inputs_length, least=3)
     checks.between("rate", rate, 0.0, 1.0, closed="neither")
-    checks.real("mean_span", mean_span)
-    if mean_span < 1:
-        raise ValueError(f"`mean_span` must be >= 1, got {mean_span}")
+    check_mean_span(mean_span)
 
     def lengths(tokens: int) -> tuple[int, int]:
         noise = min(max(round(tokens * rate), 1), tokens - 1)

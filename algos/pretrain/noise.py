@@ -30,9 +30,7 @@ def noise_counts(lengths: Array, *, rate: float, mean_span: float = 3.0) -> tupl
     arXiv 1910.10683. The released code does not keep k below L - n, which no split of a text could satisfy.
     """
     checks.between("rate", rate, 0.0, 1.0)
-    checks.real("mean_span", mean_span)
-    if mean_span < 1:
-        raise ValueError(f"`mean_span` must be >= 1, got {mean_span}")
+    check_mean_span(mean_span)
     lengths = jnp.maximum(jnp.asarray(lengths).astype(jnp.int32), 2)
     if rate == 0.0:
         return jnp.zeros_like(lengths), jnp.zeros_like(lengths)
@@ -187,6 +185,12 @@ def suffix_noise(lengths: Array, width: int, *, rate: float) -> Array:
     noise, _ = noise_counts(lengths, rate=rate)
     positions, lengths = jnp.arange(width, dtype=jnp.int32)[None, :], lengths.astype(jnp.int32)[:, None]
     return (positions >= jnp.maximum(lengths, 2) - noise[:, None]) & (positions < lengths)
+
+
+def check_mean_span(mean_span: float) -> None:
+    """Raises ValueError unless a span is at least one token long."""
+    if checks.real("mean_span", mean_span) < 1:
+        raise ValueError(f"`mean_span` must be >= 1, got {mean_span}")
 
 
 def _check_width(width: int) -> None:

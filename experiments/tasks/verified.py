@@ -18,6 +18,8 @@ from algax.experiments.tasks.characters import CharacterModel, character_model
 from algax.experiments.tasks.task import Task
 
 EVALUATED = 256  # at most so many practised problems
+MARK = "!"  # what rollouts write beyond the characters of problems: "again", "hint", "seen", a blank
+MARK_TOKEN = len(checker.VOCABULARY)
 
 
 class Problems(NamedTuple):
@@ -107,6 +109,39 @@ def transcript(prompts: jax.Array, completions: jax.Array, mask: jax.Array | Non
         "tokens": jnp.concatenate([prompts, completions], axis=1),
         "mask": jnp.concatenate([jnp.ones(prompts.shape, bool), mask], axis=1),
     }
+
+
+def left_padded(prompts: jax.Array, width: int) -> dict[str, jax.Array]:
+    """Prompts `[B, P]` behind `width` tokens that nobody sees: their tokens and mask, `[B, width + P]`."""
+    blank = jnp.full((len(prompts), width), checker.STOP, prompts.dtype)
+    mask = jnp.concatenate([jnp.zeros(blank.shape, bool), jnp.ones(prompts.shape, bool)], axis=1)
+    return {"tokens": jnp.concatenate([blank, prompts], axis=1), "mask": mask}
+
+
+def answered(setting: Setting, context, prompts, group_ids, tokens, mask, old_log_probs) -> policy.Terms:
+    """The batch of answers `tokens` `[B, T]` to prompts `[B, P]`: checked, and scored by the reference.
+
+    Args:
+        setting: the model and its problems.
+        context: of the task, with the parameters `reference`.
+        prompts: `[B, P]`.
+        group_ids: `[B]`.
+        tokens: `[B, T]`.
+        mask: `[B, T]`, true up to and with the stop token.
+        old_log_probs: `[B, T]` of whoever sampled.
+    """
+    inputs, right = transcript(prompts, tokens), setting.right(prompts, tokens)
+    ref = algax.Logits(setting.logits(context["reference"], **inputs, length=tokens.shape[1]))
+    return policy.Terms(
+        inputs=inputs,
+        tokens=tokens,
+        mask=mask,
+        rewards=right.astype(jnp.float32),
+        correct=right,
+        group_ids=group_ids,
+        old_log_probs=old_log_probs,
+        ref_log_probs=ref.log_probs(tokens),
+    )
 
 
 def answer_mask(completions: jax.Array) -> jax.Array:

@@ -9,8 +9,7 @@ from algax import models, policy
 from algax.core.kinds import Curriculum
 from algax.experiments import configs, trainer
 from algax.experiments.tasks import arithmetic_problems, checker, rollouts, verified
-from algax.experiments.tasks.rollouts.attempts import AGAIN_TOKEN
-from algax.experiments.tasks.verified import make_setting
+from algax.experiments.tasks.verified import MARK_TOKEN, make_setting
 
 SIZES = {"hidden_size": 16, "num_layers": 1, "num_heads": 2, "mlp_size": 16, "max_length": 40}
 MODEL = models.Transformer(models.TransformerConfig(vocabulary_size=18, positions="rotary", **SIZES))
@@ -51,7 +50,7 @@ def test_dialogues_are_scored_as_they_were_sampled(until_right):
     where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
     turns = [slice(start, start + 3) for start in (0, 4, 8)]
-    assert (tokens[:, 3::4] == AGAIN_TOKEN).all() and not where[:, 3::4].any()
+    assert (tokens[:, 3::4] == MARK_TOKEN).all() and not where[:, 3::4].any()
     np.testing.assert_array_equal(terms.turn_ids[0], [0] * 4 + [1] * 4 + [2] * 3)
     for row, prompt in enumerate(np.asarray(terms.inputs["tokens"])[:, :4]):
         is_open = True
@@ -87,8 +86,8 @@ def test_an_arm_may_collect_its_batches_in_another_way():
 def test_what_is_refused():
     with pytest.raises(ValueError, match="turns must be at least 1; got 0"):
         rollouts.attempts(turns=0)
-    with pytest.raises(ValueError, match="temperature must be above 0; got 0"):
-        rollouts.once(temperature=0)
+    with pytest.raises(ValueError, match="temperature and noise must be above 0; got 0 and 0.33"):
+        rollouts.thoughts(temperature=0)
     with pytest.raises(ValueError, match="vocabulary_size must be at least 16; got 15"):
         make_setting(models.Transformer(models.TransformerConfig(vocabulary_size=15, **SIZES)), PROBLEMS, "!")
 
@@ -198,7 +197,7 @@ def test_partners_are_scored_as_they_were_sampled_and_share_rewards(cooperate):
     right = [checker.check_text(written(p), written(a)) for p, a in zip(np.tile(prompts, (2, 1)), tokens[:, 8:], strict=True)]
     right = np.reshape(right, (2, rows)).astype(float)
     np.testing.assert_array_equal(np.reshape(terms.rewards, (2, rows)), np.tile(right.sum(0), (2, 1)) if cooperate else right)
-    assert (tokens[rows:, 7] == AGAIN_TOKEN).all() == cooperate
+    assert (tokens[rows:, 7] == MARK_TOKEN).all() == cooperate
     if cooperate:  # the observer reads the prompt, the pioneer's answer and the mark
         np.testing.assert_array_equal(tokens[rows:, :4], prompts)
         np.testing.assert_array_equal(tokens[rows:, 4:7], tokens[:rows, 8:])

@@ -7,11 +7,7 @@ import jax.numpy as jnp
 
 import algax
 from algax import measure, policy
-from algax.experiments.tasks import checker
-from algax.experiments.tasks.verified import Rollouts, Setting, transcript
-
-AGAIN = "!"
-AGAIN_TOKEN = len(checker.VOCABULARY)
+from algax.experiments.tasks.verified import MARK, MARK_TOKEN, Rollouts, Setting, transcript
 
 
 class Dialogue(NamedTuple):
@@ -37,7 +33,7 @@ class Dialogue(NamedTuple):
 def converse(setting: Setting, params: Any, prompts: jax.Array, key: jax.Array, turns: int, until_right: bool) -> Dialogue:
     """Samples dialogues: an attempt, the word "again", the next attempt, up to `turns` or the first right one."""
     rows = prompts.shape[0]
-    again, certain = jnp.full((rows, 1), AGAIN_TOKEN, jnp.int32), jnp.zeros((rows, 1))
+    again, certain = jnp.full((rows, 1), MARK_TOKEN, jnp.int32), jnp.zeros((rows, 1))
     seen = transcript(prompts, jnp.zeros((rows, 0), jnp.int32))
     open_rows = jnp.ones(rows, bool)
     masks, log_probs, correct, answers = [], [], [], []
@@ -67,7 +63,7 @@ def _number(tokens: jax.Array, mask: jax.Array) -> jax.Array:
     """A number for each different answer, `[B, T] -> [B]`."""
     numbers = jnp.zeros(tokens.shape[:1], jnp.int32)
     for position in range(tokens.shape[1]):
-        numbers = numbers * (AGAIN_TOKEN + 2) + jnp.where(mask[:, position], tokens[:, position] + 1, 0)
+        numbers = numbers * (MARK_TOKEN + 2) + jnp.where(mask[:, position], tokens[:, position] + 1, 0)
     return numbers
 
 
@@ -126,4 +122,4 @@ def attempts(turns: int = 3, until_right: bool = True) -> Rollouts:
             "correction_gain": gains.change,
         }
 
-    return Rollouts(collect, judge, AGAIN)
+    return Rollouts(collect, judge, MARK)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import algax
 from algax import policy
 from algax.experiments.tasks import checker
-from algax.experiments.tasks.verified import Rollouts, Setting
+from algax.experiments.tasks.verified import Rollouts, Setting, left_padded
 
 # Where no cut is made: behind it nothing is left to continue.
 NOT_CUT = (checker.STOP,)
@@ -34,15 +34,13 @@ def branched(branches: int = 3, top_k: int = 3, first_round: int = 2) -> Rollout
     cut = policy.recut(jnp.array(NOT_CUT), top_k=top_k, branches=branches, pad_token=checker.STOP)
 
     def collect(setting, params, context, prompts, group_ids, key):
-        size, length = first_round * (1 + branches), setting.answer_length
+        size = first_round * (1 + branches)
         if len(prompts) % size:
             raise ValueError(f"samples_per_prompt must be first_round * (1 + branches) = {size}")
         first_key, cut_key, second_key = jax.random.split(key, 3)
         chosen = jnp.arange(0, len(prompts), 1 + branches)  # groups come one after the other
         prompts, group_ids = prompts[chosen], group_ids[chosen]
-        blank = jnp.full((len(prompts), length), checker.STOP, prompts.dtype)
-        shown = jnp.concatenate([blank, prompts], axis=1)
-        seen = jnp.concatenate([jnp.zeros(blank.shape, bool), jnp.ones(prompts.shape, bool)], axis=1)
+        shown, seen = left_padded(prompts, setting.answer_length).values()
         first = setting.sample(params, shown, first_key, mask=seen)
         entropies = algax.Logits(_logits(setting, params, shown, seen, first)).entropies()
         new = cut(cut_key, policy.Rollouts(shown, seen, first.tokens, first.mask, entropies, group_ids))

@@ -5,17 +5,13 @@ import jax.numpy as jnp
 
 import algax
 from algax import policy
-from algax.experiments.tasks import checker
 from algax.experiments.tasks.rollouts.once import once
-from algax.experiments.tasks.verified import Rollouts, Setting, transcript
-
-HINT = "?"
-HINT_TOKEN = len(checker.VOCABULARY)
+from algax.experiments.tasks.verified import MARK, MARK_TOKEN, Rollouts, Setting, answered, transcript
 
 
 def hinted(setting: Setting, prompts: jax.Array, answers: jax.Array, length: int) -> jax.Array:
     """The prompts behind a hint, `[B, length + 1 + P]`: the first tokens of a right answer and the mark that says so."""
-    marks = jnp.full((len(prompts), 1), HINT_TOKEN, prompts.dtype)
+    marks = jnp.full((len(prompts), 1), MARK_TOKEN, prompts.dtype)
     prefix = len(setting.model.prefix)
     return jnp.concatenate([prompts[:, :prefix], answers[:, :length], marks, prompts[:, prefix:]], axis=1)
 
@@ -43,25 +39,14 @@ def guided(length: int = 1) -> Rollouts:
         plain_key, hint_key = jax.random.split(key)
         terms = plain.collect(setting, params, context, prompts, group_ids, plain_key)
         samples = setting.sample(params, hinted(setting, prompts, setting.answers_to(prompts), length), hint_key)
-        right = setting.right(prompts, samples.tokens)
-        inputs = transcript(prompts, samples.tokens)
-        ref = algax.Logits(setting.logits(context["reference"], **inputs, length=setting.answer_length))
-        with_hint = terms.replace(
-            inputs=inputs,
-            tokens=samples.tokens,
-            mask=samples.mask,
-            rewards=right.astype(jnp.float32),
-            correct=right,
-            old_log_probs=samples.log_probs,
-            ref_log_probs=ref.log_probs(samples.tokens),
-        )
+        with_hint = answered(setting, context, prompts, group_ids, samples.tokens, samples.mask, samples.log_probs)
         mixed, failed = policy.guided_where_all_fail(terms, with_hint)
         return mixed.replace(guided_tokens=mixed.mask & failed[:, None])
 
     def lesson(setting, prompts, answers):
         return hinted(setting, prompts, answers, length)
 
-    return Rollouts(collect, marks=HINT, lesson=lesson)
+    return Rollouts(collect, marks=MARK, lesson=lesson)
 
 
 def prefixed(length: int = 1, per_group: int = 1) -> Rollouts:
@@ -94,20 +79,10 @@ def prefixed(length: int = 1, per_group: int = 1) -> Rollouts:
         mask = jnp.concatenate([jnp.ones(given.shape, bool), rest.mask], axis=1)
         chosen = _rank_in_group(group_ids) < per_group
         tokens, mask = (jnp.where(chosen[:, None], a, b) for a, b in ((tokens, terms.tokens), (mask, terms.mask)))
-        inputs, right = transcript(prompts, tokens), setting.right(prompts, tokens)
-        old, ref = (
-            algax.Logits(setting.logits(of, **inputs, length=setting.answer_length)) for of in (params, context["reference"])
-        )
-        return terms.replace(
-            inputs=inputs,
-            tokens=tokens,
-            mask=mask,
-            rewards=right.astype(jnp.float32),
-            correct=right,
-            guided_tokens=chosen[:, None] & (jnp.arange(tokens.shape[1]) < length)[None, :],
-            old_log_probs=old.log_probs(tokens),
-            ref_log_probs=ref.log_probs(tokens),
-        )
+        old = algax.Logits(setting.logits(params, **transcript(prompts, tokens), length=setting.answer_length))
+        mixed = answered(setting, context, prompts, group_ids, tokens, mask, old.log_probs(tokens))
+        guided_tokens = chosen[:, None] & (jnp.arange(tokens.shape[1]) < length)[None, :]
+        return mixed.replace(guided_tokens=guided_tokens)
 
     return Rollouts(collect)
 

@@ -5,11 +5,7 @@ import jax.numpy as jnp
 
 import algax
 from algax import policy
-from algax.experiments.tasks import checker
-from algax.experiments.tasks.verified import Rollouts, Setting
-
-SEEN = "!"
-SEEN_TOKEN = len(checker.VOCABULARY)
+from algax.experiments.tasks.verified import MARK, MARK_TOKEN, Rollouts, Setting, left_padded
 
 
 def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
@@ -74,19 +70,17 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
     def start(params):
         return {"first": params, "second": params}
 
-    return Rollouts(collect, judge, SEEN, start, lambda params: params["first"], forward)
+    return Rollouts(collect, judge, MARK, start, lambda params: params["first"], forward)
 
 
 def _alone(setting: Setting, prompts: jax.Array) -> dict[str, jax.Array]:
     """The prompts on the right of rows as long as those of `_told`."""
-    blank = jnp.full((len(prompts), setting.answer_length + 1), checker.STOP, prompts.dtype)
-    mask = jnp.concatenate([jnp.zeros(blank.shape, bool), jnp.ones(prompts.shape, bool)], axis=1)
-    return {"tokens": jnp.concatenate([blank, prompts], axis=1), "mask": mask}
+    return left_padded(prompts, setting.answer_length + 1)
 
 
 def _told(setting: Setting, prompts: jax.Array, pioneer) -> dict[str, jax.Array]:
     """The prompts with an answer and a mark after them."""
-    mark = jnp.full((len(prompts), 1), SEEN_TOKEN, prompts.dtype)
+    mark = jnp.full((len(prompts), 1), MARK_TOKEN, prompts.dtype)
     mask = jnp.concatenate([jnp.ones(prompts.shape, bool), pioneer.mask, jnp.ones(mark.shape, bool)], axis=1)
     return {"tokens": jnp.concatenate([prompts, pioneer.tokens, mark], axis=1), "mask": mask}
 

@@ -7,11 +7,8 @@ import jax.numpy as jnp
 
 import algax
 from algax import measure, policy
-from algax.experiments.tasks import checker
-from algax.experiments.tasks.verified import Rollouts, Setting, answer_mask
+from algax.experiments.tasks.verified import MARK, MARK_TOKEN, Rollouts, Setting, answer_mask
 
-BLANK = "?"
-BLANK_TOKEN = len(checker.VOCABULARY)
 JUDGED = 64  # problems, each answered `samples` times
 
 
@@ -98,9 +95,9 @@ def thoughts(
         return {f"pass_at_{k}": jnp.mean(measure.pass_at_k(samples, counts, k)) for k in (1, samples)}
 
     def lesson(setting, prompts, answers):
-        return jnp.concatenate([prompts, jnp.full((len(prompts), length), BLANK_TOKEN, prompts.dtype)], axis=1)
+        return jnp.concatenate([prompts, jnp.full((len(prompts), length), MARK_TOKEN, prompts.dtype)], axis=1)
 
-    return Rollouts(collect, judge, BLANK, forward=forward, lesson=lesson)
+    return Rollouts(collect, judge, MARK, forward=forward, lesson=lesson)
 
 
 def think(setting: Setting, params: Any, prompts: jax.Array, key: jax.Array, length: int, soft: tuple | None) -> Thought:
