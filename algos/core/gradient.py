@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -205,6 +206,8 @@ def _check_forward(filled: Any, terms: Terms) -> None:
 
 def _accumulate(part, terms, states, keys, microbatches) -> tuple[_Part, tuple[Any, ...]]:
     """Adds the parts of the micro-batches up, one after the other."""
+
+    @functools.partial(jax.jit, inline=True)  # traced once, for the shapes and for the scan
     def one(i, states):
         own_keys = [None if key is None else jax.random.fold_in(key, i) for key in keys]
         return part(_microbatch(terms, i, microbatches), states, *own_keys)

@@ -47,13 +47,10 @@ class Case(NamedTuple):
         """What the contract of losses checks."""
         room: LossRoom = examples_module(self.room).ROOM
         params = room.params(np.random.default_rng(1))
-        return Subject(self.loss, lambda *args: self.used(room.terms(*args)), params, room.forward, self.example.random)
-
-    def degenerate(self) -> dict[str, Terms]:
-        """What is degenerate about a batch -> the batch, of the same shapes as the subject's."""
-        room: LossRoom = examples_module(self.room).ROOM
         whole = room.terms(np.random.default_rng(0), ROWS)
-        return {what: self.used(change(whole)) for what, change in room.degenerate.items()}
+        degenerate = {what: self.used(change(whole)) for what, change in room.degenerate.items()}
+        random = self.example.random
+        return Subject(self.loss, lambda *args: self.used(room.terms(*args)), params, room.forward, random, degenerate)
 
 
 @functools.cache

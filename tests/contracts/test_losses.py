@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from algax.core import contract
@@ -17,10 +16,6 @@ def test_contract(case):
     """One test a name, because the checks share compiled functions."""
     subject = case.subject()
     contract.run_checks(subject)
-    for what, batch in case.degenerate().items():
-        grad, loss, _ = subject.compiled(subject.params, batch)
-        for leaf in jax.tree.leaves((grad, loss)):
-            assert np.all(np.isfinite(leaf)), f"{what}: {leaf}"
     if not case.example.surrogate_gradient:
         contract.check_finite_differences(subject)
 

@@ -10,6 +10,7 @@ from algax import chain, loss_transform, policy
 from algax.core import contract
 from algax.core.catalogue import parse
 from algax.core.contract import ContractError, Subject
+from algax.core.contract.losses import ROWS
 
 from .rooms.policy import ROOM
 
@@ -66,6 +67,10 @@ def normalises_over_padding(terms):
     return terms.add_loss(terms.sum(-weights * terms.log_probs))
 
 
+def exponentiates_log_ratios(terms):
+    return terms.add_loss(terms.mean(-jnp.exp(terms.log_probs - terms.old_log_probs)))
+
+
 def narrows(terms):
     return terms.add_loss(terms.mean(-terms.log_probs).astype(jnp.bfloat16))
 
@@ -105,6 +110,8 @@ WRONG = {
     ),
     "divides by an empty mask": (loss_of(divides_by_an_empty_mask, **PLAIN), ("masks",)),
     "normalises over padding": (loss_of(normalises_over_padding, **PLAIN), ("masks",)),
+    "exponentiates log-ratios": (
+        loss_of(exponentiates_log_ratios, reads=("log_probs", "old_log_probs"), before=()), ("degenerate",)),
     "reduces in 16 bits": (loss_of(narrows, **PLAIN), ("bfloat16",)),
     "stops every gradient": (loss_of(no_gradient, **PLAIN), ("gradient_flow",)),
     "a state that grows": (loss_of(growing_state, init=lambda: jnp.zeros([1]), **PLAIN), ("jit",)),
@@ -112,7 +119,9 @@ WRONG = {
 
 
 def subject_of(loss):
-    return Subject(loss, ROOM.terms, ROOM.params(np.random.default_rng(1)), ROOM.forward)
+    rng = np.random.default_rng
+    degenerate = {what: change(ROOM.terms(rng(0), ROWS)) for what, change in ROOM.degenerate.items()}
+    return Subject(loss, ROOM.terms, ROOM.params(rng(1)), ROOM.forward, degenerate=degenerate)
 
 
 @pytest.mark.parametrize("what", WRONG)

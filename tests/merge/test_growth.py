@@ -1,6 +1,7 @@
 """Growth that preserves the function, in each dimension of a Transformer, for both norms."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,7 @@ GPT = {"norm": "layer_norm", "positions": "learned", "mlp": "plain", "activation
 TOKENS = jax.random.randint(jax.random.key(0), (2, 6), 0, 11)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def init(config, seed):
     params = meta.unbox(models.Transformer(config).init(jax.random.key(seed), TOKENS))["params"]
     noise = jax.random.split(jax.random.key(seed + 10), len(jax.tree.leaves(params)))
@@ -32,6 +34,7 @@ def init(config, seed):
     return jax.tree.map(lambda x, key: x + 0.1 * jax.random.normal(key, x.shape), params, noise)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def logits(config, params, masks=None):
     return models.Transformer(config).apply({"params": params, **({} if masks is None else {"growth": masks})}, TOKENS)
 
@@ -49,23 +52,28 @@ def silent(path):
 def test_growth_changes_neither_logits_nor_the_gradients_of_old_entries(dimension, family):
     small = dataclasses.replace(SMALL, **(GPT if family == "gpt" else {}))
     large = dataclasses.replace(small, **GROWN[dimension])
-    old = init(small, 0)
-    grown = merge.grow(old, init(large, 1))
-    deep = merge.copy_layers(old, {f"blocks_{i}": "blocks_0" for i in range(large.num_layers)})
-    new = merge.new_units(deep, grown, output_axes=merge.transformer_output_axes, silent=silent)
+    old, start = init(small, 0), init(large, 1)
 
     @jax.jit
-    def outputs(params, coefficient):
-        return logits(large, merge.mask_new_units(params, new, coefficient), merge.norm_masks(new, coefficient))
+    def results(old, start):
+        grown = merge.grow(old, start)
+        deep = merge.copy_layers(old, {f"blocks_{i}": "blocks_0" for i in range(large.num_layers)})
+        new = merge.new_units(deep, grown, output_axes=merge.transformer_output_axes, silent=silent)
 
-    np.testing.assert_allclose(outputs(grown, 0.0), logits(small, old), atol=1e-5)
-    np.testing.assert_allclose(outputs(grown, 1.0), logits(large, grown), atol=1e-5)
-    assert not np.allclose(outputs(grown, 0.5), outputs(grown, 0.0), atol=1e-3)
-    expected = jax.grad(lambda params: loss(logits(small, params)))(old)
-    found = jax.grad(lambda params: loss(outputs(params, 0.0)))(grown)
-    corner = jax.tree.map(jnp.zeros_like, found)
-    embedded = merge.grow(expected, corner)  # the small gradient, and 0 for everything new
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, embedded)
+        def outputs(params, coefficient):
+            return logits(large, merge.mask_new_units(params, new, coefficient), merge.norm_masks(new, coefficient))
+
+        values = [outputs(grown, coefficient) for coefficient in (0.0, 0.5, 1.0)]
+        gradient = jax.grad(lambda params: loss(outputs(params, 0.0)))(grown)
+        expected = jax.grad(lambda params: loss(logits(small, params)))(old)
+        embedded = merge.grow(expected, jax.tree.map(jnp.zeros_like, gradient))  # and 0 for everything new
+        return values, logits(small, old), logits(large, grown), gradient, embedded
+
+    values, before, after, gradient, embedded = results(old, start)
+    np.testing.assert_allclose(values[0], before, atol=1e-5)
+    np.testing.assert_allclose(values[2], after, atol=1e-5)
+    assert not np.allclose(values[1], values[0], atol=1e-3)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), gradient, embedded)
 
 
 def test_masks_mark_output_units_alone():

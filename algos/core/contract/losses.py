@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ from ..gradient import gradient
 from ..terms import Terms, field_specs
 from ..transform import LossTransform, run, split_state
 from .batches import map_fields, nan_behind_masks, pad, reorder
-from .errors import ContractError, TracedJit, require_same_types
+from .errors import ContractError, TracedJit, require_compiled_once, require_same_types
 
 ROWS = 8
 TOLERANCE = 2e-5
@@ -36,6 +36,7 @@ class Subject:
       params: the parameters of a small model.
       forward: (params, terms, key) -> terms with the differentiated fields filled in.
       random: the loss draws random numbers per token, which cutting the batch changes.
+      degenerate: what is degenerate about a batch -> the batch, of the types `make_terms` gives.
     """
 
     loss: LossTransform
@@ -43,6 +44,7 @@ class Subject:
     params: Any
     forward: Callable[[Any, Terms, jax.Array | None], Terms]
     random: bool = False
+    degenerate: Mapping[str, Terms] = dataclasses.field(default_factory=dict)
 
     def terms(self, seed: int = 0) -> Terms:
         """A batch; the same seed gives the same one."""
@@ -55,8 +57,21 @@ class Subject:
 
     @functools.cached_property
     def expected(self) -> Any:
-        """Its result on the first batch."""
-        return self.compiled(self.params, self.terms())
+        """The step's result on the first batch, one operation at a time."""
+        return self.step()(self.params, self.terms())
+
+    @functools.cached_property
+    def narrow(self) -> tuple[jax.Array, dict[str, Any]]:
+        """Loss and gradient for every float field, of 16-bit data and outputs."""
+        terms = map_fields(self.forward(self.params, self.terms().prepare(), None), _bfloat16)
+        terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)
+        fields = {name: getattr(terms, name) for name, spec in field_specs(type(terms)).items() if spec.kind != "tree"}
+        floats = {
+            name: value
+            for name, value in fields.items()
+            if value is not None and all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(value))
+        }
+        return jax.jit(jax.value_and_grad(lambda floats: self.loss(terms.replace(**floats))))(floats)
 
     def step(self, *, microbatches: int = 1, axis_name: str | None = None, forward: Any = None) -> Callable[..., Any]:
         """`(params, terms) -> (gradient, loss, state)` from the initial state."""
@@ -141,17 +156,22 @@ def _same_result(what: str, actual: Any, expected: Any) -> None:
 
 
 def check_declared_fields(subject: Subject) -> None:
-    """Every step reads and writes exactly what it declares."""
+    """Every step reads and writes exactly what it declares; tracing tells."""
     terms = subject.forward(subject.params, subject.terms().prepare(), None)
-    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False).prepare()
+    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)
     states = split_state(subject.loss, subject.loss.init())
-    for i, step in enumerate(subject.loss.steps):
-        _check_reads(step, states[i], terms)
-        before = terms
-        terms, _ = run((step,), terms, (states[i],))
-        unwritten = [name for name in step.writes if getattr(terms, name) is getattr(before, name)]
-        if unwritten:
-            raise ContractError(f"{step.name} declares that it writes `{unwritten[0]}`, and does not")
+
+    def walk(terms):
+        terms = terms.prepare()
+        for step, state in zip(subject.loss.steps, states, strict=True):
+            _check_reads(step, state, terms)
+            before = terms
+            terms, _ = run((step,), terms, (state,))
+            unwritten = [name for name in step.writes if getattr(terms, name) is getattr(before, name)]
+            if unwritten:
+                raise ContractError(f"{step.name} declares that it writes `{unwritten[0]}`, and does not")
+
+    jax.eval_shape(walk, terms)
 
 
 def _check_reads(step: LossTransform, state: Any, terms: Terms) -> None:
@@ -189,31 +209,18 @@ def used_inputs(jaxpr: Any) -> list[bool]:
 
 
 def check_jit(subject: Subject) -> None:
-    """Eager equals compiled, a second batch does not recompile, the state is stable under scan."""
-    eager = subject.step()(subject.params, subject.terms())
-    _same_result("eager against compiled", eager, subject.expected)
-    before = subject.compiled.traces
-    subject.compiled(subject.params, subject.terms(1))
-    if subject.compiled.traces != before:
-        raise ContractError("a second call with the same shapes recompiled")
-
-    state = gradient(subject.loss, subject.forward).init(subject.params)
-    require_same_types("the state", subject.expected[2], state)
-    require_stable_under_scan(subject, state)
+    """Compiled equals eager, a second batch does not recompile, the state keeps its types."""
+    _require_stable_state(subject)
+    for seed in (0, 1):
+        actual = subject.compiled(subject.params, subject.terms(seed))
+        if seed == 0:
+            _same_result("compiled against eager", actual, subject.expected)
+    require_compiled_once("the step", subject.compiled)
 
 
-def require_stable_under_scan(subject: Subject, state: Any) -> None:
-    """Raises unless a scan can carry the state; tracing tells."""
-    tx = gradient(subject.loss, subject.forward)
-
-    def one(state, _):
-        grad, state = tx.update(None, state, subject.params, terms=subject.terms(), key=jax.random.key(7))
-        return state, grad
-
-    try:
-        jax.eval_shape(lambda state: jax.lax.scan(one, state, None, length=2), state)
-    except TypeError as error:
-        raise ContractError(f"a scan cannot carry the state: {error}") from error
+def _require_stable_state(subject: Subject) -> None:
+    """Then a scan can carry the state."""
+    require_same_types("the state", subject.expected[2], gradient(subject.loss, subject.forward).init(subject.params))
 
 
 def check_vmap(subject: Subject) -> None:
@@ -245,32 +252,51 @@ def check_devices(subject: Subject) -> None:
     split = jax.tree.map(lambda x: x.reshape(2, x.shape[0] // 2, *x.shape[1:]), subject.terms())
     actual = jax.pmap(one, axis_name="devices", in_axes=(None, 0), devices=jax.devices()[:2])(subject.params, split)
     _same_result("pmap over 2 devices", jax.tree.map(lambda x: x[0], actual[:2]), subject.expected)
-    actual = _sharded(lambda params, terms: one(params, terms)[:2], PartitionSpec("devices"))(subject.params, subject.terms())
+    sharded = _sharded(lambda params, terms: one(params, terms)[:2], PartitionSpec("devices"))
+    actual = jax.jit(sharded)(subject.params, subject.terms())
     _same_result("shard_map over 4 devices", actual, subject.expected)
 
 
 def check_together(subject: Subject) -> None:
     """What `TOGETHER` checks one by one, in one program.
 
-    Shard_map over 4 devices with 2 micro-batches each, mapped over three batches with NaN behind every mask: one padded and
-    reordered, another one under other parameters, and one that is all masked out. Pmap is shard_map under another name.
+    Shard_map over 4 devices (over one, where there are fewer) with 2 micro-batches each, mapped over three batches with NaN
+    behind every mask: one padded and reordered, another one under other parameters, and one that is all masked out. Then
+    the same program on degenerate batches. Pmap is shard_map under another name.
     """
-    if len(jax.devices()) < 4:
-        return _run(subject, TOGETHER)
+    _require_stable_state(subject)
     parts = 1 if subject.loss.couples_batch else 2
     one = subject.step(microbatches=parts, axis_name="devices", forward=_spoilt(subject.forward))
+    compiled = TracedJit(_sharded(jax.vmap(lambda params, terms: one(params, terms)[:2]), PartitionSpec(None, "devices")))
+
+    def results(batches):
+        spoilt = [nan_behind_masks(batch, roles=("data",)) for batch in batches]
+        params = jax.tree.map(lambda x: jnp.stack([x, 0.5 * x, 0.5 * x]), subject.params)
+        mapped = compiled(params, jax.tree.map(lambda *x: jnp.stack(x), *spoilt))
+        return [jax.tree.map(lambda x, i=i: x[i], mapped) for i in range(len(batches))]
+
     padded = [pad(subject.terms(seed), ROWS, 2) for seed in (0, 1)]
-    batches = [reorder(padded[0]), padded[1], map_fields(padded[1], _unmask)]
-    scales = (1.0, 0.5, 0.5)
-    params = jax.tree.map(lambda x: jnp.stack([scale * x for scale in scales]), subject.params)
-    mapped = _sharded(jax.vmap(lambda params, terms: one(params, terms)[:2]), PartitionSpec(None, "devices"))
-    spoilt = [nan_behind_masks(batch, roles=("data",)) for batch in batches]
-    results = mapped(params, jax.tree.map(lambda *x: jnp.stack(x), *spoilt))
-    first, second, nothing = (jax.tree.map(lambda x, i=i: x[i], results) for i in range(3))
-    _same_result("cut, padded and reordered", first, subject.expected)
-    other = subject.compiled(jax.tree.map(lambda x: 0.5 * x, subject.params), subject.terms(1))
-    _same_result("cut, padded and mapped with another batch", second, other)
+    first, second, nothing = results([reorder(padded[0]), padded[1], map_fields(padded[1], _unmask)])
+    _same_result("compiled, cut, padded and reordered", first, subject.expected)
+    other = subject.step()(jax.tree.map(lambda x: 0.5 * x, subject.params), subject.terms(1))
+    _same_result("compiled, cut, padded and mapped with another batch", second, other)
     _require_nothing(*nothing)
+
+    names = list(subject.degenerate)
+    for start in range(0, len(names), 3):
+        three = (names[start : start + 3] * 3)[:3]
+        for name, result in zip(three, results([pad(subject.degenerate[name], ROWS, 2) for name in three]), strict=True):
+            _finite(name, *result)
+    if not names:
+        results([padded[1]] * 3)
+    require_compiled_once("the step", compiled)
+
+
+def check_degenerate(subject: Subject) -> None:
+    """Degenerate batches give a finite loss and gradient."""
+    for name, batch in subject.degenerate.items():
+        grad, loss, _ = subject.compiled(subject.params, batch)
+        _finite(name, grad, loss)
 
 
 def _unmask(spec: Any, x: jax.Array) -> jax.Array:
@@ -288,9 +314,11 @@ def _require_nothing(grad: Any, loss: jax.Array) -> None:
 
 
 def _sharded(function: Callable[..., Any], rows: PartitionSpec) -> Callable[..., Any]:
-    """The function of (params, terms), with the rows of the batch over 4 devices."""
-    mesh = jax.make_mesh((4,), ("devices",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:4])
-    return jax.jit(jax.shard_map(function, mesh=mesh, in_specs=(PartitionSpec(), rows), out_specs=PartitionSpec()))
+    """The function of (params, terms), with the rows of the batch over 4 devices, or over one where there are fewer."""
+    devices = jax.devices()[: 4 if len(jax.devices()) >= 4 else 1]
+    axis_types = (jax.sharding.AxisType.Auto,)
+    mesh = jax.make_mesh((len(devices),), ("devices",), axis_types=axis_types, devices=devices)
+    return jax.shard_map(function, mesh=mesh, in_specs=(PartitionSpec(), rows), out_specs=PartitionSpec())
 
 
 def check_order(subject: Subject) -> None:
@@ -314,32 +342,20 @@ def check_masks(subject: Subject) -> None:
 
 def check_bfloat16(subject: Subject) -> None:
     """16-bit data and outputs give a finite float32 loss and finite gradients."""
-
-    def narrow(spec, x):
-        return x.astype(jnp.bfloat16) if jnp.issubdtype(x.dtype, jnp.floating) else x
-
-    def forward(params, terms, key):
-        filled = subject.forward(params, terms, key)
-        return map_fields(filled, lambda spec, x: narrow(spec, x) if spec.role == "differentiated" else x)
-
-    grad, loss, _ = jax.jit(subject.step(forward=forward))(subject.params, map_fields(subject.terms(), narrow))
-    _finite("bfloat16", grad, loss)
+    loss, grads = subject.narrow
+    _finite("bfloat16", grads, loss)
     if loss.dtype != jnp.float32:
         raise ContractError(f"bfloat16: the loss is {loss.dtype}, and must be float32")
 
 
+def _bfloat16(spec: Any, x: jax.Array) -> jax.Array:
+    return x.astype(jnp.bfloat16) if jnp.issubdtype(x.dtype, jnp.floating) and spec.kind != "tree" else x
+
+
 def check_gradient_flow(subject: Subject) -> None:
     """Gradients flow into differentiated fields and into no data."""
-    terms = subject.forward(subject.params, subject.terms().prepare(), None)
-    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)
-    specs = field_specs(type(terms))
-    floats = {
-        name: value
-        for name, spec in specs.items()
-        if (value := getattr(terms, name)) is not None and spec.kind != "tree"
-        and all(jnp.issubdtype(x.dtype, jnp.floating) for x in jax.tree.leaves(value))
-    }
-    grads = jax.jit(jax.grad(lambda fields: subject.loss(terms.replace(**fields))))(floats)
+    _, grads = subject.narrow
+    specs = field_specs(type(subject.terms()))
     flows = {name for name, grad in grads.items() if any(np.any(np.asarray(x) != 0) for x in jax.tree.leaves(grad))}
     leaks = sorted(name for name in flows if specs[name].role != "differentiated")
     if leaks:
@@ -377,9 +393,10 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     "devices": check_devices,
     "order": check_order,
     "masks": check_masks,
+    "degenerate": check_degenerate,
     "bfloat16": check_bfloat16,
     "gradient_flow": check_gradient_flow,
 }
 
-# Each says that the same loss and gradient come out; `check_together` asks for all of that at once.
-TOGETHER = ("vmap", "microbatches", "devices", "order", "masks")
+# What one program can tell: that the same loss and gradient come out, or finite ones; `check_together` asks for all of it.
+TOGETHER = ("jit", "vmap", "microbatches", "devices", "order", "masks", "degenerate")

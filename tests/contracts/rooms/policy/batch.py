@@ -90,7 +90,8 @@ forward = policy.forward(
 
 
 def extreme_log_ratios(terms):
-    signs = jnp.where(jnp.arange(terms.old_log_probs.size).reshape(terms.old_log_probs.shape) % 2 == 0, 1e4, -1e4)
+    even = jnp.arange(terms.old_log_probs.size).reshape(terms.old_log_probs.shape) % 2 == 0
+    signs = jnp.where(even, jnp.float32(1e4), jnp.float32(-1e4))
     return terms.replace(old_log_probs=signs, behaviour_log_probs=-signs, ref_log_probs=signs)
 
 
