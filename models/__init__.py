@@ -4,8 +4,9 @@ from . import lora
 from .attention_masks import cross_mask, decoder_mask, encoder_mask
 from .cache import Cache, init_cache
 from .config import RopeScaling, TransformerConfig
-from .decoding import Decoder, decoder
+from .decoding import Decoder, conditional_decoder, decoder
 from .diagonal_network import DiagonalNetwork
+from .encoder_decoder import EncoderDecoder, EncoderDecoderCache
 from .huggingface import load_pretrained, save_pretrained
 from .latent_attention import LatentAttention, LatentCache, PLMBlock, rotate_interleaved
 from .layers import (
@@ -36,6 +37,8 @@ __all__ = [
     "Cache",
     "Decoder",
     "DiagonalNetwork",
+    "EncoderDecoder",
+    "EncoderDecoderCache",
     "LatentAttention",
     "LatentCache",
     "PLMBlock",
@@ -53,6 +56,7 @@ __all__ = [
     "allora",
     "allora_product",
     "allora_scales",
+    "conditional_decoder",
     "cross_mask",
     "decoder",
     "decoder_mask",

@@ -1,4 +1,4 @@
-"""Causal grouped-query attention, with or without a key-value cache."""
+"""Grouped-query attention, with or without a key-value cache."""
 
 import flax.linen as nn
 import jax
@@ -36,6 +36,33 @@ def grouped_attention(query: jax.Array, key: jax.Array, value: jax.Array, mask: 
     return jnp.einsum("bkgts,bksh->btkgh", weights, value).reshape(batch, queries, heads, size)
 
 
+def project(config: TransformerConfig, heads: int, axis_name: str, name: str | None = None) -> nn.DenseGeneral:
+    """The projection `[..., D] -> [..., heads, H]` of queries, keys or values; without a name where an attribute gives it."""
+    return nn.DenseGeneral(
+        (heads, config.head_width),
+        use_bias=config.bias != "none",
+        kernel_init=partitioned(kernel_init, "embed", axis_name, "head_size"),
+        bias_init=partitioned(nn.initializers.zeros, axis_name, "head_size"),
+        dtype=config.dtype,
+        param_dtype=config.param_dtype,
+        name=name,
+    )
+
+
+def output_projection(config: TransformerConfig, name: str | None = None) -> nn.DenseGeneral:
+    """The projection `[..., N, H] -> [..., D]` of what the heads found."""
+    return nn.DenseGeneral(
+        config.hidden_size,
+        axis=(-2, -1),
+        use_bias=config.bias == "all",
+        kernel_init=partitioned(residual_init(config.num_layers), "heads", "head_size", "embed"),
+        bias_init=partitioned(nn.initializers.zeros, "embed"),
+        dtype=config.dtype,
+        param_dtype=config.param_dtype,
+        name=name,
+    )
+
+
 class Attention(nn.Module):
     """Projects to heads, attends, and projects back."""
 
@@ -57,9 +84,9 @@ class Attention(nn.Module):
             The `[B, T, D]` output and the keys and values attended to: the written cache, or those of `x` without one.
         """
         config = self.config
-        query = self._project("query", config.num_heads, "heads")(x)
-        key = self._project("key", config.key_value_heads, "kv_heads")(x)
-        value = self._project("value", config.key_value_heads, "kv_heads")(x)
+        query = project(config, config.num_heads, "heads", "query")(x)
+        key = project(config, config.key_value_heads, "kv_heads", "key")(x)
+        value = project(config, config.key_value_heads, "kv_heads", "value")(x)
         if config.query_key_norm:
             query, key = head_norm(config, "query_norm")(query), head_norm(config, "key_norm")(key)
         if rotation is not None:
@@ -67,29 +94,4 @@ class Attention(nn.Module):
         key, value = jnp.swapaxes(key, 1, 2), jnp.swapaxes(value, 1, 2)
         layer = LayerCache(key, value) if cache is None else write_layer(cache[0], key, value, cache[1])
         heads = grouped_attention(query, layer.keys.astype(config.dtype), layer.values.astype(config.dtype), mask)
-        return self._output()(heads), layer
-
-    def _project(self, name: str, heads: int, axis_name: str) -> nn.DenseGeneral:
-        config = self.config
-        return nn.DenseGeneral(
-            (heads, config.head_width),
-            use_bias=config.bias != "none",
-            kernel_init=partitioned(kernel_init, "embed", axis_name, "head_size"),
-            bias_init=partitioned(nn.initializers.zeros, axis_name, "head_size"),
-            dtype=config.dtype,
-            param_dtype=config.param_dtype,
-            name=name,
-        )
-
-    def _output(self) -> nn.DenseGeneral:
-        config = self.config
-        return nn.DenseGeneral(
-            config.hidden_size,
-            axis=(-2, -1),
-            use_bias=config.bias == "all",
-            kernel_init=partitioned(residual_init(config.num_layers), "heads", "head_size", "embed"),
-            bias_init=partitioned(nn.initializers.zeros, "embed"),
-            dtype=config.dtype,
-            param_dtype=config.param_dtype,
-            name="output",
-        )
+        return output_projection(config, "output")(heads), layer

@@ -95,7 +95,7 @@ def residual_norm(config: TransformerConfig) -> Norm:
     )
 
 
-def head_norm(config: TransformerConfig, name: str) -> Norm:
+def head_norm(config: TransformerConfig, name: str | None = None) -> Norm:
     """Returns the bias-free norm of query or key heads that `config` asks for."""
     return Norm(
         centred=config.norm == "layer_norm",

@@ -31,6 +31,21 @@ def token_positions(mask: jax.Array, seen: jax.Array | None = None) -> jax.Array
     return jnp.maximum(counts - 1, 0)
 
 
+def segment_positions(mask: jax.Array, segment_ids: jax.Array) -> jax.Array:
+    """Counts the real tokens before each token in its own segment of a packed row.
+
+    Args:
+        mask: `[B, T]` bool, True at real tokens.
+        segment_ids: `[B, T]` integers.
+
+    Returns:
+        `[B, T]` int32, never below 0.
+    """
+    before = jnp.tril(jnp.ones((mask.shape[1], mask.shape[1]), bool))[None]
+    same = segment_ids[:, :, None] == segment_ids[:, None, :]
+    return jnp.maximum(jnp.sum(before & same & mask[:, None, :], axis=2, dtype=jnp.int32) - 1, 0)
+
+
 def rotation(positions: jax.Array, head_size: int, theta: float, scaling: RopeScaling | None = None) -> Rotation:
     """Computes the rotary angles `position * theta^(-2 i / H)` for `i < H / 2`.
 

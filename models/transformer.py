@@ -1,4 +1,4 @@
-"""A decoder-only Transformer."""
+"""A Transformer that decodes, or encodes, whatever its attention mask lets it see."""
 
 import flax.linen as nn
 import jax
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from .attention import Attention
 from .cache import Cache, LayerCache
 from .config import TransformerConfig
+from .embeddings import declare_embedding, declare_head, declare_positions, logits_of
 from .feed_forward import FeedForward
-from .initializers import embedding_init, kernel_init, partitioned
 from .norms import residual_norm
 from .positions import Rotation, rotation, token_positions
 
@@ -35,7 +35,7 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """A decoder-only Transformer with causal attention.
+    """A Transformer with causal attention, unless a mask lets it read a prefix, or everything as an encoder does, both ways.
 
     `module.init(key, tokens)` returns parameters boxed with their logical axis names (see `param_shardings`);
     `flax.core.meta.unbox` turns them into plain arrays. `module.apply` takes either.
@@ -48,28 +48,13 @@ class Transformer(nn.Module):
     def setup(self):
         """Declares the parameters."""
         config = self.config
-        self.embedding = self.param(
-            "embedding",
-            partitioned(embedding_init, "vocabulary", "embed"),
-            (config.vocabulary_size, config.hidden_size),
-            config.param_dtype,
-        )
+        self.embedding = declare_embedding(self, config)
         if config.positions == "learned":
-            self.position_embedding = self.param(
-                "position_embedding",
-                partitioned(embedding_init, "length", "embed"),
-                (config.max_length, config.hidden_size),
-                config.param_dtype,
-            )
+            self.position_embedding = declare_positions(self, config)
         self.blocks = [Block(config) for _ in range(config.num_layers)]
         self.final_norm = residual_norm(config)
         if not config.tied_head:
-            self.head_kernel = self.param(
-                "head_kernel",
-                partitioned(kernel_init, "embed", "vocabulary"),
-                (config.hidden_size, config.vocabulary_size),
-                config.param_dtype,
-            )
+            self.head_kernel = declare_head(self, config)
 
     def __call__(
         self,
@@ -77,6 +62,7 @@ class Transformer(nn.Module):
         mask: jax.Array | None = None,
         positions: jax.Array | None = None,
         cache: Cache | None = None,
+        attention_mask: jax.Array | None = None,
     ) -> jax.Array | tuple[jax.Array, Cache]:
         """Computes the logits of the token that follows each token.
 
@@ -86,6 +72,8 @@ class Transformer(nn.Module):
                 that are not real mean nothing, but are finite.
             positions: `[B, T]` integers below `max_length`; None counts the real tokens.
             cache: what `init_cache` or an earlier call returned, with room for T more tokens.
+            attention_mask: `[B, T, S]` or `[B, 1, T, S]` bool, True where a token may see another, such as `decoder_mask` or
+                `encoder_mask` give; S is T, or the cache's slots. What is no real token is never seen. None is causal.
 
         Returns:
             `[B, T, V]` float32 logits; with a cache, the pair of logits and the longer cache.
@@ -93,17 +81,23 @@ class Transformer(nn.Module):
         Raises:
             ValueError: a shape is wrong or T is above what fits.
         """
-        hidden, new_cache = self._run(tokens, mask, positions, cache)
+        hidden, new_cache = self._run(tokens, mask, positions, cache, attention_mask)
         logits = self._logits(hidden)
         return logits if cache is None else (logits, new_cache)
 
-    def hidden(self, tokens: jax.Array, mask: jax.Array | None = None, positions: jax.Array | None = None) -> jax.Array:
+    def hidden(
+        self,
+        tokens: jax.Array,
+        mask: jax.Array | None = None,
+        positions: jax.Array | None = None,
+        attention_mask: jax.Array | None = None,
+    ) -> jax.Array:
         """Computes the `[B, T, D]` normalised states, of type `dtype`, that the head maps to logits.
 
         `logits = hidden @ kernel` with the kernel that `head` returns, so a caller can evaluate a large vocabulary in
         chunks. Arguments and errors are those of `__call__`.
         """
-        return self._run(tokens, mask, positions, None)[0]
+        return self._run(tokens, mask, positions, None, attention_mask)[0]
 
     def embed(self, tokens: jax.Array) -> jax.Array:
         """Returns the embeddings `[..., D]` of tokens, without positions; `logits_of_embeddings` takes them."""
@@ -117,19 +111,22 @@ class Transformer(nn.Module):
             mask: as in `__call__`.
         """
         mask = jnp.ones(embeddings.shape[:2], bool) if mask is None else mask.astype(bool)
-        return self._logits(self._run_blocks(embeddings, mask, token_positions(mask, None), None)[0])
+        return self._logits(self._run_blocks(embeddings, mask, token_positions(mask, None), None, None)[0])
 
     def head(self) -> tuple[jax.Array, None]:
         """Returns the head's `[D, V]` kernel and its bias, which is None: no supported family has one."""
         return self.embedding.T if self.config.tied_head else self.head_kernel, None
 
-    def next_logits(self, tokens: jax.Array, mask: jax.Array | None, cache: Cache) -> tuple[jax.Array, Cache]:
+    def next_logits(
+        self, tokens: jax.Array, mask: jax.Array | None, cache: Cache, attention_mask: jax.Array | None = None
+    ) -> tuple[jax.Array, Cache]:
         """Computes the logits after the last of `tokens` only, the head's work for one token instead of T.
 
         Args:
             tokens: `[B, T]` integers that follow what the cache holds, padding on the left.
             mask: `[B, T]`, nonzero at real tokens; None means all are real.
             cache: what `init_cache` or an earlier call returned, with room for T more tokens.
+            attention_mask: as in `__call__`.
 
         Returns:
             `[B, V]` float32 logits and the longer cache.
@@ -137,28 +134,37 @@ class Transformer(nn.Module):
         Raises:
             ValueError: a shape is wrong or T is above the cache's slots.
         """
-        hidden, new_cache = self._run(tokens, mask, None, cache)
+        hidden, new_cache = self._run(tokens, mask, None, cache, attention_mask)
         return self._logits(hidden[:, -1]), new_cache
 
     def _logits(self, hidden: jax.Array) -> jax.Array:
-        kernel, _ = self.head()
-        return jnp.dot(hidden, kernel.astype(self.config.dtype), preferred_element_type=jnp.float32)
+        return logits_of(hidden, self.head()[0])
 
     def _run(
-        self, tokens: jax.Array, mask: jax.Array | None, positions: jax.Array | None, cache: Cache | None
+        self,
+        tokens: jax.Array,
+        mask: jax.Array | None,
+        positions: jax.Array | None,
+        cache: Cache | None,
+        attention_mask: jax.Array | None,
     ) -> tuple[jax.Array, Cache]:
         config = self.config
         _check_inputs(config, tokens, mask, positions, cache)
         mask = jnp.ones(tokens.shape, bool) if mask is None else mask.astype(bool)
         if positions is None:
             positions = token_positions(mask, None if cache is None else jnp.sum(cache.mask, axis=1, dtype=jnp.int32))
-        return self._run_blocks(self.embed(tokens), mask, positions, cache)
+        return self._run_blocks(self.embed(tokens), mask, positions, cache, attention_mask)
 
     def _run_blocks(
-        self, x: jax.Array, mask: jax.Array, positions: jax.Array, cache: Cache | None
+        self,
+        x: jax.Array,
+        mask: jax.Array,
+        positions: jax.Array,
+        cache: Cache | None,
+        attention_mask: jax.Array | None,
     ) -> tuple[jax.Array, Cache]:
         config = self.config
-        key_mask, attention_mask = _attention_mask(mask, cache)
+        key_mask, seen = visible_keys(mask, cache, attention_mask)
         if config.positions == "learned":
             x = x + jnp.take(self.position_embedding, positions, axis=0)
         x = x.astype(config.dtype)
@@ -167,21 +173,38 @@ class Transformer(nn.Module):
             angles = rotation(positions, config.head_width, config.rope_theta, config.rope_scaling)
         layers = []
         for index, block in enumerate(self.blocks):
-            x, layer = block(x, angles, attention_mask, None if cache is None else (cache.layers[index], cache.length))
+            x, layer = block(x, angles, seen, None if cache is None else (cache.layers[index], cache.length))
             layers.append(layer)
         length = jnp.int32(x.shape[1]) + (0 if cache is None else cache.length)
         return self.final_norm(x), Cache(tuple(layers), key_mask, length)
 
 
-def _attention_mask(mask: jax.Array, cache: Cache | None) -> tuple[jax.Array, jax.Array]:
-    """Returns which slots hold real tokens, `[B, S]`, and which of them each token may see, `[B, T, S]`."""
+def visible_keys(mask: jax.Array, cache: Cache | None, attention_mask: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
+    """Returns which slots hold real tokens, `[B, S]`, and which of them each token may see, `[B, T, S]`.
+
+    Args:
+        mask: `[B, T]` bool, True at real tokens.
+        cache: of the tokens before these, or None.
+        attention_mask: `[B, T, S]` or `[B, 1, T, S]`; None is causal.
+
+    Raises:
+        ValueError: the attention mask has another shape.
+    """
     if cache is None:
         key_mask, start = mask, jnp.zeros((), jnp.int32)
     else:
         key_mask, start = jax.lax.dynamic_update_slice_in_dim(cache.mask, mask, cache.length, axis=1), cache.length
-    slots = jnp.arange(key_mask.shape[1], dtype=jnp.int32)
-    causal = slots[None, :] <= start + jnp.arange(mask.shape[1], dtype=jnp.int32)[:, None]
-    return key_mask, key_mask[:, None, :] & causal[None]
+    if attention_mask is None:
+        slots = jnp.arange(key_mask.shape[1], dtype=jnp.int32)
+        allowed = (slots[None, :] <= start + jnp.arange(mask.shape[1], dtype=jnp.int32)[:, None])[None]
+    else:
+        shape = (*mask.shape, key_mask.shape[1])
+        if attention_mask.shape not in (shape, (shape[0], 1, *shape[1:])):
+            raise ValueError(
+                f"`attention_mask` must have shape [B, T, S] = {shape} or [B, 1, T, S], got {attention_mask.shape}"
+            )
+        allowed = attention_mask.reshape(shape).astype(bool)
+    return key_mask, key_mask[:, None, :] & allowed
 
 
 def _check_inputs(
