@@ -22,6 +22,10 @@ from .difficulty_stages import top_share as top_share
 from .hardness import hardness_cutoffs as hardness_cutoffs
 from .hardness import hardness_levels as hardness_levels
 from .hardness import model_hardness as model_hardness
+from .instruction_data import decontaminate as decontaminate
+from .instruction_data import fair_downsample as fair_downsample
+from .instruction_data import novelty_filter as novelty_filter
+from .instruction_data import threshold_filter as threshold_filter
 from .pairs import Pairs as Pairs
 from .pairs import pairs_from_rollouts as pairs_from_rollouts
 from .passes import one_epoch as one_epoch
@@ -42,6 +46,9 @@ from .skills import skill_weights as skill_weights
 from .skills import skills as skills
 from .supervision import corrupt_steps as corrupt_steps
 from .supervision import group_mixture as group_mixture
+from .topics import TopicPerplexities as TopicPerplexities
+from .topics import TopicState as TopicState
+from .topics import topic_mixture as topic_mixture
 from .tree_pairs import SiblingPairs as SiblingPairs
 from .tree_pairs import sibling_pairs as sibling_pairs
 from .tree_pairs import tree_search_scores as tree_search_scores
@@ -54,15 +61,19 @@ __all__ = [
     "Ranking",
     "SiblingPairs",
     "SkillFeedback",
+    "TopicPerplexities",
+    "TopicState",
     "UcbState",
     "WindowFeedback",
     "coefficient_of_variation",
     "corrupt_steps",
+    "decontaminate",
     "difficult_questions",
     "difficulty_filter",
     "difficulty_grades",
     "difficulty_stages",
     "efficient_train",
+    "fair_downsample",
     "gaussian_utility",
     "gaussian_window",
     "group_mixture",
@@ -74,6 +85,7 @@ __all__ = [
     "mixture_schedule",
     "model_hardness",
     "multi_epoch",
+    "novelty_filter",
     "one_epoch",
     "pairs_from_rollouts",
     "pass_rates",
@@ -86,8 +98,10 @@ __all__ = [
     "skill_profile",
     "skill_weights",
     "skills",
+    "threshold_filter",
     "top_quality_subset",
     "top_share",
+    "topic_mixture",
     "tree_search_scores",
     "ucb",
     "within_sources",

@@ -21,18 +21,31 @@ from .curvature import hessian_trace as hessian_trace
 from .curvature import hessian_vector_product as hessian_vector_product
 from .curvature import sharpness as sharpness
 from .curvature import top_eigenvalues as top_eigenvalues
+from .data_audit import TemporalDegradation as TemporalDegradation
+from .data_audit import WorstOfSamples as WorstOfSamples
+from .data_audit import ablation_effects as ablation_effects
+from .data_audit import temporal_degradation as temporal_degradation
+from .data_audit import worst_of_samples as worst_of_samples
 from .delta_learning import linear_teacher_delta as linear_teacher_delta
 from .delta_learning import linear_teacher_gain as linear_teacher_gain
 from .displacement import LogitVelocity as LogitVelocity
 from .displacement import ches as ches
 from .displacement import displacement as displacement
 from .displacement import logit_velocity as logit_velocity
+from .distributions import DistributionAlignment as DistributionAlignment
+from .distributions import QuantileCalibration as QuantileCalibration
+from .distributions import SampleVariety as SampleVariety
+from .distributions import distribution_alignment as distribution_alignment
+from .distributions import quantile_calibration as quantile_calibration
+from .distributions import sample_variety as sample_variety
 from .early_signal import early_signal as early_signal
 from .feature_learning import TwoFeatureRun as TwoFeatureRun
 from .feature_learning import feature_overlap as feature_overlap
 from .feature_learning import two_feature_dynamics as two_feature_dynamics
 from .fitting import Fit as Fit
 from .fitting import fit_law as fit_law
+from .information import max_mean_discrepancy as max_mean_discrepancy
+from .information import pointwise_information as pointwise_information
 from .jacobians import ntk_matrix as ntk_matrix
 from .jacobians import per_sample_jacobian as per_sample_jacobian
 from .kaplan_law import KaplanLaw as KaplanLaw
@@ -44,6 +57,11 @@ from .learning_trace import convergence_layer as convergence_layer
 from .learning_trace import learning_trace as learning_trace
 from .learning_trace import prediction_level as prediction_level
 from .learning_trace import stopping_level as stopping_level
+from .long_tail import LongTail as LongTail
+from .long_tail import long_tail as long_tail
+from .modes import mode_confusion as mode_confusion
+from .modes import silhouettes as silhouettes
+from .ngrams import ngram_overlap as ngram_overlap
 from .order_effects import LinearizedUpdate as LinearizedUpdate
 from .order_effects import Trajectory as Trajectory
 from .order_effects import estimate_order as estimate_order
@@ -51,6 +69,12 @@ from .order_effects import linearized_update as linearized_update
 from .order_effects import order_sensitivity as order_sensitivity
 from .order_effects import reference_run as reference_run
 from .order_effects import search_orders as search_orders
+from .overlap import RougeL as RougeL
+from .overlap import rouge_l as rouge_l
+from .parsing import Parse as Parse
+from .parsing import semantic_error_rate as semantic_error_rate
+from .perplexity import bits_per_byte as bits_per_byte
+from .perplexity import perplexity as perplexity
 from .power_law import PowerLaw as PowerLaw
 from .power_law import fit_power_law as fit_power_law
 from .power_law import fit_power_law_offset as fit_power_law_offset
@@ -113,6 +137,7 @@ __all__ = [
     "AnnealingLaw",
     "AttemptTimes",
     "Curve",
+    "DistributionAlignment",
     "Fit",
     "HockeyStick",
     "Interval",
@@ -121,26 +146,35 @@ __all__ = [
     "LearningTrace",
     "LinearizedUpdate",
     "LogitVelocity",
+    "LongTail",
     "LossCurvature",
+    "Parse",
     "PatternRate",
     "PearsonTest",
     "PowerLaw",
     "ProgressDecomposition",
+    "QuantileCalibration",
+    "RougeL",
     "SampleQuality",
+    "SampleVariety",
     "SelfCorrection",
     "SkillMix",
     "StabilityGap",
     "StrategicPlay",
+    "TemporalDegradation",
     "TraceEstimate",
     "TrainingCost",
     "Trajectory",
     "TruncationStats",
     "TwoFeatureRun",
+    "WorstOfSamples",
+    "ablation_effects",
     "activation_sparsity",
     "alignment",
     "angle_concentration",
     "annealing_areas",
     "best_threshold",
+    "bits_per_byte",
     "break_even_abort_time",
     "ches",
     "convergence_layer",
@@ -148,6 +182,7 @@ __all__ = [
     "diagonal_net_trace",
     "displacement",
     "distinct_share",
+    "distribution_alignment",
     "early_signal",
     "equal_loss_speedup",
     "estimate_order",
@@ -171,10 +206,14 @@ __all__ = [
     "linearized_update",
     "logit_gradient_norm",
     "logit_velocity",
+    "long_tail",
     "loss_curvature",
     "makespan",
+    "max_mean_discrepancy",
     "max_stable_lr",
     "mean_turns",
+    "mode_confusion",
+    "ngram_overlap",
     "ntk_matrix",
     "order_sensitivity",
     "outcome_error_rate",
@@ -185,18 +224,25 @@ __all__ = [
     "pearson_test",
     "per_sample_jacobian",
     "performance_profile",
+    "perplexity",
     "point_in_box",
+    "pointwise_information",
     "positive_sample_quality",
     "post_saturation_gain",
     "prediction_level",
+    "quantile_calibration",
     "rebalance",
     "reference_run",
     "relu_net_trace",
     "rlvr_decomposition",
+    "rouge_l",
+    "sample_variety",
     "search_orders",
     "self_correction",
+    "semantic_error_rate",
     "sgd_stability_radius",
     "sharpness",
+    "silhouettes",
     "simulate_makespan",
     "skill_mix",
     "stability_gap",
@@ -204,6 +250,7 @@ __all__ = [
     "stopping_level",
     "strategic_play",
     "success_at_turn",
+    "temporal_degradation",
     "thought_diversity",
     "time_to_target_score",
     "top_eigenvalues",
@@ -212,4 +259,5 @@ __all__ = [
     "trigger_rate",
     "truncation_stats",
     "two_feature_dynamics",
+    "worst_of_samples",
 ]

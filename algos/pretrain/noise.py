@@ -187,6 +187,38 @@ def suffix_noise(lengths: Array, width: int, *, rate: float) -> Array:
     return (positions >= jnp.maximum(lengths, 2) - noise[:, None]) & (positions < lengths)
 
 
+def scored_noise(scores: Array, mask: Array, *, rate: float, highest: bool = True) -> Array:
+    """Hides the tokens of highest, or of lowest, score: floor(rate L) of each text's L.
+
+    With scores such as `measure.pointwise_information` of a word with its likeliest class it tells whether it matters which
+    words a model learns to predict.
+
+    Args:
+      scores: `[B, L]`.
+      mask: `[B, L]` true on tokens.
+      rate: in [0, 1]; up to 0.5 the highest and the lowest have none in common.
+      highest: whether those of highest score are hidden; of equal ones the first, or the last for the lowest.
+
+    Returns:
+      `[B, L]` bool, true on noise.
+
+    Raises:
+      ValueError: an argument is out of range.
+
+    Source: Uppaal et al., "How Useful is Continued Pre-Training for Generative Unsupervised Domain Adaptation?", 2024,
+    arXiv 2401.17514.
+    """
+    checks.between("rate", rate, 0.0, 1.0)
+    checks.boolean("highest", highest)
+    mask = mask.astype(bool)
+    order = jnp.argsort(jnp.where(mask, scores, -jnp.inf), axis=1, stable=True, descending=True)
+    ranks = jnp.argsort(order, axis=1)
+    sizes = jnp.sum(mask, axis=1, keepdims=True, dtype=jnp.int32)
+    # A product such as 0.3 * 10 must not round below its integer.
+    count = jnp.floor(rate * sizes.astype(jnp.float32) + 1e-4).astype(jnp.int32)
+    return mask & ((ranks < count) if highest else (ranks >= sizes - count))
+
+
 def check_mean_span(mean_span: float) -> None:
     """Raises ValueError unless a span is at least one token long."""
     if checks.real("mean_span", mean_span) < 1:

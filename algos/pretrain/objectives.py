@@ -1,11 +1,11 @@
-"""Next-token prediction."""
+"""Next-token prediction, and what keeps its normaliser in bounds."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from ..core import checks
+from ..core import FactoredLogits, Logits, checks, numerics
 from ..core.transform import LossTransform, loss_transform
 from .terms import Terms
 
@@ -96,3 +96,40 @@ def _reduced(terms: Terms, losses: Array, reduction: str, max_length: int | None
         return terms.mean(terms.row_mean(losses))
     sequence_sum = terms.mean(terms.row_sum(losses))
     return sequence_sum if max_length is None else sequence_sum / max_length
+
+
+def z_loss(*, coefficient: checks.ScalarOrSchedule = 1e-4) -> LossTransform:
+    """Keeps logits normalised: loss = coefficient mean_bt Z_bt^2, Z = log sum_v exp(logits_v).
+
+    Args:
+      coefficient: >= 0, or a schedule.
+
+    Returns:
+      A loss on `distribution`, to be added to another.
+
+    Raises:
+      ValueError: the coefficient is negative.
+
+    Source: Chowdhery et al., "PaLM: Scaling Language Modeling with Pathways", 2022, arXiv 2204.02311.
+    """
+    checks.schedule("coefficient", coefficient, checks.non_negative)
+
+    def update(terms: Terms) -> Terms:
+        normalisers = _normalisers(terms.distribution, terms.mask)
+        return terms.add_loss(terms.value("coefficient", coefficient) * terms.mean(jnp.square(normalisers)))
+
+    return loss_transform(update, reads=("distribution",), writes=("loss",), hyperparameters={"coefficient": coefficient})
+
+
+def _normalisers(distribution: Logits | FactoredLogits, mask: Array) -> Array:
+    """Log sum_v exp(logits_v), `[B, T]`: the logit of a token less its log-prob."""
+    if isinstance(distribution, Logits):
+        logits = numerics.at_least_float32(distribution.logits)
+        return jax.nn.logsumexp(jnp.where(mask[..., None], logits, 0.0), axis=-1)
+    hidden, kernel = distribution.hidden, distribution.kernel[:, 0]
+    wide = jnp.promote_types(hidden.dtype, jnp.float32)
+    first = jnp.matmul(hidden, kernel.astype(hidden.dtype), preferred_element_type=wide)
+    if distribution.bias is not None:
+        first = first + distribution.bias[0].astype(first.dtype)
+    log_probs = distribution.log_probs(jnp.zeros(mask.shape, jnp.int32), mask)
+    return jnp.where(mask, first.astype(log_probs.dtype), 0.0) - log_probs

@@ -17,11 +17,11 @@ MODES = ("none", "before", "after", "auxiliary")
 
 
 class Piece(NamedTuple):
-    """A part of a text.
+    """A part of a text, or several.
 
     Attributes:
-      tokens: `[B, L]` integers.
-      mask: `[B, L]` true on tokens.
+      tokens: `[B, L]` or `[B, N, L]` integers.
+      mask: of the same shape, true on tokens.
     """
 
     tokens: Array

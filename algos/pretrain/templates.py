@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +41,42 @@ def render(parts: Sequence[str], fields: Mapping[str, str]) -> str:
             text += fields.get(name, "") + rest if closed else "{" + piece
         filled.append(text.strip())
     return " ".join(part for part in filled if part)
+
+
+class PromptTemplate(NamedTuple):
+    """A template with a slot `{label}`, and the words that name the classes there.
+
+    Such as `PromptTemplate(("{text_a}", "It was {label} ."), ("terrible", "great"))` for a text, and
+    `PromptTemplate(("{text_a} ?", "{label} , {text_b}"), ("No", "Maybe", "Yes"))` for a pair.
+
+    Source: Shi and Lipani, "Don't Stop Pretraining? Make Prompt-based Fine-tuning Powerful Learner", 2023, arXiv 2305.01711: a
+    model that is to be fine-tuned on `ask` is first pretrained by masked language modelling on `answer` with pseudo-labels.
+
+    Attributes:
+      parts: see `render`.
+      words: one a class, all different.
+    """
+
+    parts: Sequence[str]
+    words: Sequence[str]
+
+    def ask(self, fields: Mapping[str, str], mask: str = "[MASK]") -> str:
+        """The prompt with a mask in place of the answer."""
+        return render(self.parts, {**fields, "label": mask})
+
+    def answer(self, fields: Mapping[str, str], label: int) -> str:
+        """The prompt with the word of a class."""
+        return render(self.parts, {**fields, "label": self.words[label]})
+
+    def label_of(self, word: str) -> int:
+        """The class that a word names.
+
+        Raises:
+          ValueError: it names none.
+        """
+        if word not in self.words:
+            raise ValueError(f"`word` must be one of {list(self.words)}, got {word!r}")
+        return list(self.words).index(word)
 
 
 def verbalize(logits: Array, label_words: Array, reduce: str = "mean_logit") -> Array:

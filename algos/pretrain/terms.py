@@ -29,6 +29,8 @@ class Terms(core.Terms):
       token_scores: `[B, T]` how bad the predicted tokens are, 0 for good ones.
       step_ids: `[B, T]` integers, which step of its reasoning a token belongs to, from 0 on.
       source_mask: `[B, S]` true on tokens of the source that an encoder reads.
+      teacher_distribution: a teacher's distribution over the vocabulary at every position.
+      teacher_hidden: `[B, T, E]` a teacher's states.
     Differentiated, filled in by `forward`:
       log_probs: `[B, T]` log-probs of `tokens`.
       distribution: the distribution over the vocabulary at every position.
@@ -44,6 +46,8 @@ class Terms(core.Terms):
     token_scores: Array = data("B T")
     step_ids: Array = data("B T")
     source_mask: Array = mask_field("B S")
+    teacher_distribution: Logits | FactoredLogits = distribution("B T", role="data")
+    teacher_hidden: Array = data("B T E")
 
     log_probs: Array = differentiated("B T")
     distribution: Logits | FactoredLogits = distribution("B T")

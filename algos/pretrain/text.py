@@ -43,12 +43,16 @@ class Seq2SeqBatch(NamedTuple):
       inputs_mask: `[B, I]` true on tokens, false on padding, which is on the right.
       targets: `[B, J]` integers.
       targets_mask: `[B, J]` true on tokens.
+      inputs_segments: `[B, I]` integers, which of the texts packed into a row a token is of; None for one text a row.
+      targets_segments: `[B, J]` integers, the same of the targets.
     """
 
     inputs: Array
     inputs_mask: Array
     targets: Array
     targets_mask: Array
+    inputs_segments: Array | None = None
+    targets_segments: Array | None = None
 
 
 def token_batch(tokens: Array, mask: Array | None = None, learned: Array | None = None) -> TokenBatch:

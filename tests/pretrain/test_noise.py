@@ -82,6 +82,19 @@ def test_prefixes(rate, lengths):
     assert (masks[:, 0] == (np.arange(7) < found[:, None])).all()
 
 
+def test_noise_of_highest_and_lowest_score():
+    rng = np.random.default_rng(0)
+    scores, mask = rng.permutation(20).reshape(2, 10).astype(np.float32), np.arange(10) < np.array([[10], [7]])
+    select = jax.jit(pretrain.scored_noise, static_argnames=("rate", "highest"))
+    for rate, counts in ((0.3, (3, 2)), (0.5, (5, 3))):
+        high, low = (np.asarray(select(scores, mask, rate=rate, highest=highest)) for highest in (True, False))
+        assert not (high & low).any() and not ((high | low) & ~mask).any()
+        for row, count in enumerate(counts):
+            ordered = np.argsort(np.where(mask[row], scores[row], np.inf))[: mask[row].sum()]
+            assert set(np.flatnonzero(low[row])) == set(ordered[:count])
+            assert set(np.flatnonzero(high[row])) == set(ordered[-count:])
+
+
 def batch(rng, lengths, width):
     tokens = rng.integers(1, 90, (len(lengths), width))
     mask = np.arange(width) < np.asarray(lengths)[:, None]

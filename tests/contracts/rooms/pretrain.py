@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from algax import Logits, chain, pretrain
 
 from ..kinds import BatchExample, Helper, LossExample, LossRoom
-from . import pretrain_text
+from . import pretrain_data, pretrain_text
 
 LENGTH, FEATURES, VOCABULARY = 5, 3, 6
 
@@ -26,6 +26,8 @@ def terms(rng, rows):
         source_mask=jnp.asarray(mask[:, ::-1]),
         token_scores=jnp.asarray(rng.uniform(size=(rows, LENGTH)), jnp.float32),
         step_ids=jnp.asarray(rng.integers(0, 3, (rows, LENGTH)), jnp.int32),
+        teacher_distribution=Logits(jnp.asarray(rng.normal(size=(rows, LENGTH, VOCABULARY)), jnp.float32)),
+        teacher_hidden=jnp.asarray(rng.normal(size=(rows, LENGTH, 4)), jnp.float32),
     )
 
 
@@ -126,4 +128,4 @@ EXAMPLES = {
     ),
 }
 
-EXAMPLES |= pretrain_text.EXAMPLES
+EXAMPLES |= pretrain_text.EXAMPLES | pretrain_data.EXAMPLES

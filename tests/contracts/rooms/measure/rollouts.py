@@ -14,4 +14,4 @@ EXAMPLES = dict.fromkeys(
         "truncation_stats",
     ),
     Helper("measure/test_rollouts.py"),
-)
+) | {"ngram_overlap": Helper("measure/test_ngrams.py")}

@@ -101,11 +101,13 @@ EXAMPLES = {
     # roles
     "shared_rewards": Helper("policy/test_guidance.py"),
     "exchange_roles": Helper("policy/test_guidance.py"),
+    "cory": LossExample(bad=({"kl_coefficient": -1.0}, {"value_coefficient": -1.0})),
     # soft tokens
     "noise_scale": Helper("policy/test_soft_tokens.py"),
     "mixture_embedding": Helper("policy/test_soft_tokens.py"),
     "soft_token": Helper("policy/test_soft_tokens.py"),
     "soft_log_probs": Helper("policy/test_soft_tokens.py"),
+    "soft_cot": LossExample(),
     # contrastive chains
     "pooled_embedding": Helper("policy/test_contrastive_chains.py"),
     "positive_contrast": Helper("policy/test_contrastive_chains.py"),
