@@ -29,4 +29,4 @@ $(INSTALLED): setup.py
 	touch $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ..core import LossTransform, checks, loss_transform
+from ..core import LossTransform, checks, loss_transform, numerics
 from ..core.terms import Groups
 from .shared import centred_in_groups, over_tokens, std_in_groups
 from .terms import Terms
@@ -231,7 +231,7 @@ def mixed_value_at_risk(
         scores = papers.sum(terms.rewards)
         one_each = papers.is_first(scores)
         bundles = terms.groups(terms.bundle_ids).only(one_each)
-        tracked, state = _track(state, terms.groups(jnp.zeros_like(terms.bundle_ids)).only(one_each), scores)
+        tracked, state = _track(state, terms.gather(scores), bundles.valid)
         bounds = [jnp.broadcast_to(tracked[i], scores.shape) for i in nearest]
         if quantiles != "tracked":
             own = [bundles.quantile(scores, level) for level in (low, high)]
@@ -251,14 +251,13 @@ def mixed_value_at_risk(
             advantages = advantages * jnp.where(terms.rewards > 0, 0.5, 1.5)
         return terms.replace(advantages=over_tokens(terms, advantages)), state
 
-    def _track(state: QuantileState, batch: Groups, scores: jax.Array) -> tuple[jax.Array, QuantileState]:
-        at = jnp.asarray(levels, scores.dtype)
-        empirical = jax.vmap(lambda level: batch.quantile(scores, level)[0])(at)
-        values = jnp.where(state.started, state.values.astype(scores.dtype), empirical)
-        below = jax.vmap(lambda value: batch.mean(jnp.where(scores < value, 1.0, 0.0).astype(scores.dtype))[0])(values)
-        some = batch.count(scores)[0] > 0
-        moved = jnp.where(state.started & some, values + learning_rate * (at - below), values)
-        return values, QuantileState(moved.astype(state.values.dtype), state.started | some)
+    def _track(state: QuantileState, scores: jax.Array, where: jax.Array) -> tuple[jax.Array, QuantileState]:
+        at, count = jnp.asarray(levels, scores.dtype), jnp.sum(where, dtype=scores.dtype)
+        values = jnp.where(state.started, state.values.astype(scores.dtype), _quantiles(scores, where, at))
+        below = jnp.sum(where[None] & (scores[None] < values[:, None]), axis=1, dtype=scores.dtype)
+        moved = values + learning_rate * (at - numerics.safe_divide(below, count))
+        moved = jnp.where(state.started & (count > 0), moved, values)
+        return values, QuantileState(moved.astype(state.values.dtype), state.started | (count > 0))
 
     settings = {"low": low, "high": high, "omega": omega, "quantiles": quantiles, "credit": credit, "scale": scale}
     return loss_transform(
@@ -282,6 +281,16 @@ def _increasing_levels(levels: Sequence[float]) -> tuple[float, ...]:
     if len(levels) < 2 or any(b <= a for a, b in zip(levels[:-1], levels[1:], strict=True)):
         raise ValueError(f"`levels` must be at least two increasing numbers, got {tuple(levels)}")
     return tuple(float(level) for level in levels)
+
+
+def _quantiles(x: jax.Array, where: jax.Array, levels: jax.Array) -> jax.Array:
+    """Quantiles of the entries of `x` `[N]` that count, linear between neighbours, 0 where none does: `[K] -> [K]`."""
+    count = jnp.sum(where, dtype=x.dtype)
+    ordered = jnp.sort(jnp.where(where, x, float(jnp.finfo(x.dtype).max)))
+    last = jnp.maximum(count - 1.0, 0.0)
+    lower = jnp.floor(levels * last)
+    low, high = (ordered[i.astype(jnp.int32)] for i in (lower, jnp.minimum(lower + 1.0, last)))
+    return jnp.where(count > 0, low + (levels * last - lower) * (high - low), 0.0)
 
 
 def _nearest(levels: Sequence[float], level: float) -> int:

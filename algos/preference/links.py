@@ -33,7 +33,9 @@ def sigmoid_link(*, label_smoothing: float = 0.0) -> LossTransform:
 
     def update(terms: Terms) -> Terms:
         z = terms.margins
-        losses = -(1.0 - label_smoothing) * jax.nn.log_sigmoid(z) - label_smoothing * jax.nn.log_sigmoid(-z)
+        losses = -jax.nn.log_sigmoid(z)
+        if label_smoothing:  # log sigma(-z) = log sigma(z) - z
+            losses = losses + label_smoothing * z
         terms = terms.replace(pair_losses=losses)
         return terms.add_metric("pair_weight", pair_weights(z))
 
@@ -61,8 +63,7 @@ def robust_link(*, label_smoothing: float = 0.1) -> LossTransform:
     checks.between("label_smoothing", label_smoothing, 0.0, 0.5, closed="low")
 
     def losses(z: Array) -> Array:
-        right, wrong = -jax.nn.log_sigmoid(z), -jax.nn.log_sigmoid(-z)
-        return ((1.0 - label_smoothing) * right - label_smoothing * wrong) / (1.0 - 2.0 * label_smoothing)
+        return -jax.nn.log_sigmoid(z) - label_smoothing / (1.0 - 2.0 * label_smoothing) * z  # log sigma(-z) = log sigma(z) - z
 
     return _link(losses, "robust_link", label_smoothing=label_smoothing)
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import algax
+from algax import preference
 from algax.experiments.benchmarks.measure import Row, compile_all, fastest, mebibytes, milliseconds, require_equal, temp_bytes
 
 CHUNKS = {4: (">= 8", ">= 1"), 16: (">= 15", ">= 1")}  # number of chunks -> targets for memory and time
@@ -64,17 +65,41 @@ def rows(sizes=((2048, 256, 32000), (4096, 512, 32000)), rounds: int = 5) -> lis
                 Row(name, shape, "time", milliseconds(seconds[chunks]), milliseconds(seconds["dense"]),
                     seconds["dense"] / seconds[chunks], time_target),
             ]  # fmt: skip
-    return [*table, slope(*sizes[0])]
+    pairs = (slope(*sizes[0], make, what) for make, what in ((functions, ""), (pair_functions, "DPO of pairs, ")))
+    return [*table, *pairs]
 
 
-def slope(positions: int, hidden_size: int, vocabulary_size: int) -> Row:
+def pair_functions(tokens_per_chunk: int) -> dict[str, Callable]:
+    """DPO from hidden states and its gradient in both ways; the first half of the tokens are those of a chosen response."""
+
+    def loss(distribution, tokens, ref_log_probs):
+        halves = [preference.Sequences(None, half[None], jnp.ones((1, half.size), bool)) for half in jnp.split(tokens, 2)]
+        terms = preference.Terms(
+            inputs=dict(zip(("chosen", "rejected"), halves, strict=True)),
+            ref_chosen_log_probs=ref_log_probs[:1],
+            ref_rejected_log_probs=ref_log_probs[1:2],
+        )
+        outputs = iter(distribution)
+        return preference.dpo()(preference.forward(lambda params, inputs: next(outputs))(None, terms))
+
+    def factored(hidden, kernel, tokens, ref_log_probs, _):
+        halves = (algax.FactoredLogits(half[None], kernel, chunk_size=tokens_per_chunk) for half in jnp.split(hidden, 2))
+        return loss(halves, tokens, ref_log_probs)
+
+    def dense(hidden, kernel, tokens, ref_log_probs, _):
+        return loss((algax.Logits((half @ kernel)[None]) for half in jnp.split(hidden, 2)), tokens, ref_log_probs)
+
+    return {name: jax.value_and_grad(fn, argnums=(0, 1)) for name, fn in (("factored", factored), ("dense", dense))}
+
+
+def slope(positions: int, hidden_size: int, vocabulary_size: int, make: Callable, what: str) -> Row:
     """Temp bytes per additional token at a fixed chunk size."""
     memory = {}
     for count in (positions, 2 * positions):
         shapes = jax.eval_shape(lambda count=count: arguments(count, hidden_size, vocabulary_size))
-        compiled = compile_all(functions(max(positions // max(CHUNKS), 1)), shapes)
+        compiled = compile_all(make(max(positions // max(CHUNKS), 1)), shapes)
         memory[count] = {name: temp_bytes(program) for name, program in compiled.items()}
     ours, other = ((memory[2 * positions][name] - memory[positions][name]) / positions for name in ("factored", "dense"))
     size = f"{positions} to {2 * positions} x {hidden_size} x {vocabulary_size}"
-    ratio = other / max(ours, 1.0)
-    return Row("FactoredLogits / dense log_softmax", size, "temp memory a token", f"{ours:.0f} B", f"{other:.0f} B", ratio, "")
+    name, ratio = f"{what}FactoredLogits / dense log_softmax", other / max(ours, 1.0)
+    return Row(name, size, "temp memory a token", f"{ours:.0f} B", f"{other:.0f} B", ratio, "")
