@@ -22,14 +22,14 @@ def written(tokens):
     return "".join((checker.VOCABULARY + "!xx")[token] for token in tokens)
 
 
-def collected(rollout, **options):
-    """A batch of the task with its log-probs filled in, and the task's metrics."""
+def collected(rollout, judged=False, **options):
+    """A batch of the task with its log-probs filled in, and if need be the task's metrics."""
     task = verified(MODEL, PROBLEMS, rollout, **{**WARM, **options})
 
     def run(key):
         params, context = task.init(key)
         terms = task.batch(params, context, 0, key)
-        return params, task.forward(params, terms, key), task.evaluate(params, context, key)
+        return params, task.forward(params, terms, key), task.evaluate(params, context, key) if judged else None
 
     return jax.jit(run)(jax.random.key(0))
 
@@ -46,7 +46,7 @@ def test_one_answer_is_scored_as_it_was_sampled():
 
 @pytest.mark.parametrize("until_right", [True, False])
 def test_dialogues_are_scored_as_they_were_sampled(until_right):
-    _, terms, metrics = collected(rollouts.attempts(turns=3, until_right=until_right), warm_steps=150)
+    _, terms, metrics = collected(rollouts.attempts(turns=3, until_right=until_right), judged=True, warm_steps=150)
     where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
     turns = [slice(start, start + 3) for start in (0, 4, 8)]
@@ -162,7 +162,7 @@ def test_what_an_arm_remembers_is_part_of_its_state():
 
 @pytest.mark.parametrize("soft", [True, False])
 def test_thoughts_are_scored_as_they_were_sampled(soft):
-    _, terms, metrics = collected(rollouts.thoughts(length=2, soft=soft, samples=4))
+    _, terms, metrics = collected(rollouts.thoughts(length=2, soft=soft, samples=4), judged=True)
     where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
     assert where.shape[1] == 5 and where[:, :3].all()
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], rtol=2e-4, atol=2e-4)
@@ -188,7 +188,7 @@ def test_soft_thoughts_have_the_density_of_their_noise():
 
 @pytest.mark.parametrize("cooperate", [True, False])
 def test_partners_are_scored_as_they_were_sampled_and_share_rewards(cooperate):
-    _, terms, metrics = collected(rollouts.partners(cooperate=cooperate), warm_steps=150)
+    _, terms, metrics = collected(rollouts.partners(cooperate=cooperate), judged=True, warm_steps=150)
     where, rows = np.asarray(terms.mask), 32
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
     np.testing.assert_array_equal(terms.inputs["agents"], [0] * rows + [1] * rows)
