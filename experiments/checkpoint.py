@@ -83,12 +83,17 @@ class Checkpoints:
         last: how many of the newest stay, at least 1.
         every: checkpoints whose step is a multiple of it stay; 0 for none.
         best: "higher" or "lower" keeps the one with the best score too; "" for none.
+        read_only: leave every file of the folder as it is, since a run may be writing there.
     """
 
-    def __init__(self, folder: pathlib.Path, last: int = 2, every: int = 0, best: str = ""):
+    def __init__(self, folder: pathlib.Path, last: int = 2, every: int = 0, best: str = "", read_only: bool = False):
         self._folder, self._best, self.pinned = folder.absolute(), best, Pinned()
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_policy(last, every, best, self.pinned), cleanup_tmp_directories=True
+            preservation_policy=_policy(last, every, best, self.pinned),
+            save_interval_steps=0 if read_only else 1,
+            cleanup_tmp_directories=not read_only,
+            create=not read_only,
+            read_only=read_only,
         )
         self._manager = ocp.CheckpointManager(self._folder, options=options)
         self._failed = False

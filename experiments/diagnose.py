@@ -46,7 +46,9 @@ def report(config: Mapping, workdir: pathlib.Path) -> str:
         if found is None:
             return f"no step with a gradient that is not finite up to step {last.step}"
         step, arm, seed = found
-        start = newest(step) or Saved(0, programs.init(trainer.seed_numbers(config["seeds"])), {}, [])
+        start = newest(step) or trainer.begin(config, programs)
+        if start.step > step:
+            raise ValueError(f"step {step} came before the branch: diagnose the run of {config['branch']}")
     finally:
         checkpoints.close()
     state = replay(programs, start, arm, step)

@@ -145,9 +145,10 @@ def amounts(config: Mapping, layout: devices.Layout) -> dict[str, dict[str, Amou
     model, seeds = resolve.resolve(config["model"]), config["seeds"]
     if isinstance(model, Pretrained):
         model = model.clone(read_weights=False)
+        config = {**config, "model": model}
     # A warm start changes no shape, and takes as long to trace as all the rest.
     spec = config["task"] | ({"warm_steps": 0} if "warm_steps" in config["task"] else {})
-    task, arms = trainer.build({**config, "task": spec, "model": model})
+    task, arms = trainer.build({**config, "task": spec})
     state = jax.eval_shape(functools.partial(trainer.init_state, task, arms), trainer.seed_numbers(seeds))
     shardings = devices.state_shardings(layout, model, state)
     frozen = _stored(state["context"], shardings["context"])

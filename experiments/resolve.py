@@ -24,7 +24,7 @@ ROOTS = {
     "tasks": "algax.experiments.tasks",
     "optax": "optax",
 }
-ARM_OPTIONS = ("loss", "optimizer", "task")
+ARM_OPTIONS = ("loss", "optimizer", "task", "model")
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
@@ -113,7 +113,7 @@ def arm(spec: Mapping, forward: Any, axis_name: str | None = None) -> optax.Grad
     """The training step of an arm: `optax.chain(algax.gradient(loss, forward), *optimizer)`, guarded, see `guard.guarded`.
 
     Args:
-        spec: `{"loss": spec or list of specs, "optimizer": list of specs}`; what it says of the task is not for here.
+        spec: `{"loss": spec or list of specs, "optimizer": list of specs}`; what it says of task and model is not for here.
         forward: `forward(params, terms, key) -> terms`, from the task.
         axis_name: the mapped axis under `pmap`.
 

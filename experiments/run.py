@@ -33,10 +33,15 @@ def parser() -> argparse.ArgumentParser:
         "run",
         help="train every arm of an experiment and judge its claims",
         epilog="Any value of the config can be overridden: --config.seeds=8 "
-        "--config.arms.grpo.optimizer.0.learning_rate=0.001. The same command resumes a stopped run.",
+        "--config.arms.grpo.optimizer.0.learning_rate=0.001. The same command resumes a stopped run. With --branch a decay "
+        "goes on from a checkpoint of a run at a constant rate: schedules count on from its step, and its files stay as they "
+        "are, so that it can itself be continued by its own command.",
     )
     run.add_argument("experiment", metavar="ROOM/ID")
     run.add_argument("--workdir", type=pathlib.Path, help="folder of the run (default: runs/ROOM/ID)")
+    run.add_argument(
+        "--branch", metavar="FOLDER@STEP[:ARM]", help="go on from another run's checkpoint; needs its own --workdir"
+    )
     run.add_argument("--diagnose", action="store_true", help="replay the first step with a gradient that was not finite")
     run.add_argument("--distributed", metavar="HOST:PORT", help="train with other processes; 'auto' on TPU pods and clusters")
     run.add_argument("--processes", type=int, help="number of processes")
@@ -73,7 +78,8 @@ def run_experiment(options: argparse.Namespace, changes: Sequence[str]) -> None:
         raise ValueError("--processes and --process need --distributed=HOST:PORT")
     if options.distributed:
         processes.connect(options.distributed, options.processes, options.process)
-    config = changed_config(experiment, changes)
+    branched = [f"{overrides.PREFIX}branch={options.branch}"] if options.branch else []
+    config = changed_config(experiment, [*changes, *branched])
     if options.diagnose:
         print(diagnose.report(config, workdir))
         return

@@ -15,7 +15,7 @@ import optax
 import tensorboardX
 import tqdm
 
-from algax.experiments import devices, files, guard, processes, resolve
+from algax.experiments import branch, devices, files, guard, processes, resolve
 from algax.experiments.checkpoint import Checkpoints, Saved
 from algax.experiments.tasks.task import Task
 
@@ -39,34 +39,41 @@ class Programs(NamedTuple):
     """The compiled programs of a comparison, each vmapped over seeds, and what they work on."""
 
     init: Callable
-    evaluate: Callable
+    evaluate: dict[str, Callable]
     train: dict[str, Callable]
     target: Any  # shapes and shardings of the state
 
 
 class Arm(NamedTuple):
-    """One side of a comparison: the task whose batches it trains on, and its training step."""
+    """One side of a comparison: the task whose batches it trains on, its step, and the task it starts from and is judged by."""
 
     task: Task
     tx: optax.GradientTransformationExtraArgs
+    judge: Task
 
 
 def build(config: Mapping, axis_name: str | None = None) -> tuple[Task, dict[str, Arm]]:
     """The task and the arms of a config.
 
     An arm may train on the task with other options (`"task": {...}` in its spec), such as another way to collect samples; what
-    a seed starts from and what it is judged by are the task's own.
+    a seed starts from and what it is judged by are the task's own. With options of its own for the model (`"model": {...}`) it
+    has other parameters, and is judged with that model on the same data.
 
     Raises:
         ValueError: for a name or option that does not exist, naming it and the arm.
     """
-    model = resolve.resolve(config["model"])
-    task = resolve.resolve({**config["task"], "model": model})
+    shared = resolve.resolve(config["model"])
+    task = resolve.resolve({**config["task"], "model": shared})
     arms = {}
     for name, spec in config["arms"].items():
         try:
-            own = resolve.resolve({**config["task"], **spec["task"], "model": model}) if spec.get("task") else task
-            arms[name] = Arm(own, resolve.arm(spec, own.forward, axis_name))
+            model, own, judge = shared, task, task
+            if spec.get("model"):
+                model = resolve.resolve({**config["model"], **spec["model"]})
+                own = judge = resolve.resolve({**config["task"], "model": model})
+            if spec.get("task"):
+                own = resolve.resolve({**config["task"], **spec["task"], "model": model})
+            arms[name] = Arm(own, resolve.arm(spec, own.forward, axis_name), judge)
         except ValueError as error:
             raise ValueError(f"arm {name!r}: {error}") from error
     return task, arms
@@ -78,15 +85,15 @@ def seed_numbers(seeds: int) -> np.ndarray:
 
 
 def init_state(task: Task, arms: Mapping[str, Arm], seeds: jax.Array) -> dict[str, Any]:
-    """The state of a run at step 0: the same parameters and context for every arm of a seed."""
+    """The state of a run at step 0: the same context for every arm of a seed, and of the same model the same parameters."""
 
     def init(seed):
         key = jax.random.key(seed)
         params, context = task.init(key)
-        states = {
-            name: {"params": params, "optimizer": arm.tx.init(params), "memory": arm.task.memory(context)}
-            for name, arm in arms.items()
-        }
+        states = {}
+        for name, arm in arms.items():
+            own = params if arm.judge is task else arm.judge.init(key)[0]
+            states[name] = {"params": own, "optimizer": arm.tx.init(own), "memory": arm.task.memory(context)}
         return {"keys": key, "context": context, "arms": states}
 
     return jax.vmap(init)(seeds)
@@ -121,17 +128,14 @@ def _remembering(context: Any, state: Mapping) -> Any:
 def programs(config: Mapping, task: Task, arms: Mapping[str, Arm], layout: devices.Layout) -> Programs:
     """The compiled programs of a comparison on its devices."""
 
-    def evaluate(params, context, key):
-        return task.evaluate(params, context, jax.random.fold_in(key, EVALUATION))
-
     def init(seeds):
         return init_state(task, arms, seeds)
 
     model = resolve.resolve(config["model"]) if layout.mesh is not None else None
     shapes = jax.eval_shape(init, seed_numbers(config["seeds"]))
     shardings = devices.state_shardings(layout, model, shapes)
-    place = functools.partial(devices.place, layout)
-    train = {}
+    place, whole = functools.partial(devices.place, layout), devices.replicated(layout)
+    train, evaluate = {}, {}
     for name, arm in arms.items():
 
         def advance(length, state, context, keys, first, arm=arm):
@@ -139,10 +143,15 @@ def programs(config: Mapping, task: Task, arms: Mapping[str, Arm], layout: devic
             return jax.vmap(steps, in_axes=(0, 0, 0, None))(state, context, keys, first)
 
         train[name] = devices.compile_steps(layout, advance, shardings["arms"][name])
+        same = next((other for other in evaluate if arms[other].judge is arm.judge), None)  # compiled once
+        evaluate[name] = evaluate[same] if same else jax.jit(jax.vmap(functools.partial(_evaluate, arm)), out_shardings=whole)
     target = jax.tree.map(lambda leaf, to: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=to), shapes, shardings)
-    whole = devices.replicated(layout)
     init = jax.jit(init, out_shardings=shardings if layout.mesh is not None else None)
-    return Programs(init, jax.jit(jax.vmap(evaluate), out_shardings=whole), train, target)
+    return Programs(init, evaluate, train, target)
+
+
+def _evaluate(arm: Arm, params: Any, context: Any, key: jax.Array) -> dict[str, jax.Array]:
+    return arm.judge.evaluate(params, context, jax.random.fold_in(key, EVALUATION))
 
 
 def prepare(config: Mapping) -> Programs:
@@ -169,7 +178,7 @@ def shapes(config: Mapping) -> dict[str, Any]:
     for name, arm in state["arms"].items():
         program = functools.partial(run.train[name], 1)
         _, trained = jax.eval_shape(program, arm, state["context"], state["keys"], first)
-        metrics[name] = jax.eval_shape(run.evaluate, arm["params"], state["context"], state["keys"]) | trained
+        metrics[name] = jax.eval_shape(run.evaluate[name], arm["params"], state["context"], state["keys"]) | trained
     return {"state": state, "metrics": metrics}
 
 
@@ -226,7 +235,7 @@ class _Log:
 
 
 def train(config: Mapping, workdir: pathlib.Path, progress: bool = True) -> Result:
-    """Runs a comparison to its last step, from the newest checkpoint in `workdir` that can be read, if there is one.
+    """Runs a comparison to its last step, from the newest checkpoint in `workdir` that can be read, else from its branch or 0.
 
     Args:
         config: a plain mapping, see `configs.comparison`.
@@ -248,10 +257,23 @@ def train(config: Mapping, workdir: pathlib.Path, progress: bool = True) -> Resu
         with _stop_on_sigterm() as stop:
             start = checkpoints.newest(run.target, lambda record: check_same(record["config"], config))
             if start is None:
-                start = Saved(0, run.init(seed_numbers(config["seeds"])), {"seconds": 0.0}, [])
+                start = begin(config, run)
+                if start.step:
+                    _save(config, checkpoints, start.step, start.state, start.rows, 0.0)
             return _train(config, workdir, run, checkpoints, start, stop, progress, began)
     finally:
         checkpoints.close()
+
+
+def begin(config: Mapping, run: Programs) -> Saved:
+    """Where a run starts: at step 0, or at its branch with the rows of the run it branches from.
+
+    Raises:
+        ValueError: if the branch does not fit, see `branch.start`.
+    """
+    if config["branch"]:
+        return branch.start(config, run.target, lambda source: prepare(source).target)
+    return Saved(0, run.init(seed_numbers(config["seeds"])), {"seconds": 0.0}, [])
 
 
 def _train(config, workdir, run: Programs, checkpoints, start: Saved, stop, progress, began: float) -> Result:
@@ -262,7 +284,7 @@ def _train(config, workdir, run: Programs, checkpoints, start: Saved, stop, prog
     bar.update(step * len(names))
 
     def record(name: str, trained: Mapping) -> None:
-        evaluated = run.evaluate(state["arms"][name]["params"], state["context"], state["keys"])
+        evaluated = run.evaluate[name](state["arms"][name]["params"], state["context"], state["keys"])
         new = _rows(name, step, jax.device_get(evaluated), jax.device_get(trained))
         log.add(new)
         bar.set_postfix_str(f"{config['metric']} {np.mean([row[config['metric']] for row in new]):.4g}", refresh=False)
@@ -275,7 +297,7 @@ def _train(config, workdir, run: Programs, checkpoints, start: Saved, stop, prog
             for name in names:
                 record(name, {})
         while step < steps:
-            length = min(config["evaluate_every"], steps - step)
+            length = min(config["evaluate_every"] - step % config["evaluate_every"], steps - step)
             first, step = step, step + length
             for name in names:
                 bar.set_description(name)
@@ -296,8 +318,8 @@ def _train(config, workdir, run: Programs, checkpoints, start: Saved, stop, prog
 def _save(config: Mapping, checkpoints: Checkpoints, step: int, state: Any, rows: list[dict], seconds: float) -> None:
     """Saves everything, keeping the checkpoint before each arm's first skipped step for `--diagnose`."""
     skipped = np.concatenate([np.asarray(arm["optimizer"].first_skipped) for arm in state["arms"].values()])
-    interval = config["evaluate_every"]
-    checkpoints.pinned.steps = {int(at) // interval * interval for at in skipped if at >= 0}
+    saved = [0, *checkpoints.steps()]
+    checkpoints.pinned.steps = {max(done for done in saved if done <= at) for at in skipped if at >= 0}
     last = [row for row in rows if row["step"] == step]
     means = [np.mean([row[config["metric"]] for row in last if row["arm"] == arm]) for arm in config["arms"]]
     best = min(means) if config["keep"]["best"] == "lower" else max(means)

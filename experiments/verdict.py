@@ -2,6 +2,7 @@
 
 Every claim compares an arm with another arm, or with its own start, seed by seed. With `d_i` the difference of seed i
 in the claimed direction, the effect is `mean(d)` and its 95 % interval is `mean(d) -+ t_{0.975, n-1} sd(d) / sqrt(n)`.
+A negative least effect claims equality: that the arm is no worse than the other by more than this margin.
 """
 
 import math
@@ -40,8 +41,8 @@ def check_claim(claim: Mapping[str, Any], arms: Sequence[str]) -> None:
         raise ValueError(f"a claim's 'against' must be another arm or {START!r}; got {claim['against']!r}")
     if claim["direction"] not in ("higher", "lower"):
         raise ValueError(f"a claim's direction must be 'higher' or 'lower'; got {claim['direction']!r}")
-    if not claim["least"] >= 0:
-        raise ValueError(f"a claim's least effect must be a number >= 0; got {claim['least']!r}")
+    if not math.isfinite(claim["least"]):
+        raise ValueError(f"a claim's least effect must be a finite number; got {claim['least']!r}")
     if claim["at"] != "final":
         raise ValueError(f"a claim's 'at' must be 'final'; got {claim['at']!r}")
 
@@ -49,11 +50,13 @@ def check_claim(claim: Mapping[str, Any], arms: Sequence[str]) -> None:
 def decide(low: float, mean: float, high: float, least: float) -> str:
     """The verdict on an effect with interval [low, high], positive in the claimed direction.
 
-    Reproduced: mean >= least and low > 0. Not reproduced: high < least or high < 0. Inconclusive otherwise, and
-    wherever a figure is not finite.
+    Reproduced: mean >= least and low > 0; with least < 0, low >= least. Not reproduced: high < least or, with least >= 0,
+    high < 0. Inconclusive otherwise, and wherever a figure is not finite.
     """
     if not all(map(math.isfinite, (low, mean, high))):
         return INCONCLUSIVE
+    if least < 0:
+        return REPRODUCED if low >= least else NOT_REPRODUCED if high < least else INCONCLUSIVE
     if mean >= least and low > 0:
         return REPRODUCED
     return NOT_REPRODUCED if high < least or high < 0 else INCONCLUSIVE

@@ -164,6 +164,8 @@ from .process_rewards import ratio_guard as ratio_guard
 from .process_rewards import soft_min_rewards as soft_min_rewards
 from .process_rewards import step_advantage as step_advantage
 from .process_rewards import zero_separators as zero_separators
+from .protocol_presets import cory as cory
+from .protocol_presets import soft_cot as soft_cot
 from .random_policy import mean_log_softmax as mean_log_softmax
 from .random_policy import random_policy_target as random_policy_target
 from .random_policy import relative_q as relative_q
@@ -295,6 +297,7 @@ __all__ = [
     "convex_kl_penalty",
     "copo",
     "corrupt_rewards",
+    "cory",
     "craft",
     "critical_positions",
     "dapo",
@@ -448,6 +451,7 @@ __all__ = [
     "simpletir",
     "siren",
     "smoothed_entropy_bonus",
+    "soft_cot",
     "soft_gate",
     "soft_log_probs",
     "soft_min_rewards",

@@ -163,12 +163,17 @@ def auto_learning_rates(
     return Search(state, rates, tuple(stages))
 
 
+# Compiled once for all trials of a length; their loops would be compiled anew in every call.
+_forecast = jax.jit(exponential_forecast)
+_kept = jax.jit(prune_outliers, static_argnames=("fraction", "rounds", "degree", "region"))
+
+
 def _score(train: Train, state: State, rate: float, trial: int, length: int, validate: Callable | None) -> float:
     """The loss that a rate is forecast to have at the end of the stage."""
     if validate is None:
         _, losses = _advance(train, state, rate, trial)
-        mask = prune_outliers(losses) if np.all(np.isfinite(losses)) else None
-        return _finite(exponential_forecast(losses, length, mask=mask)[0])
+        mask = _kept(losses) if np.all(np.isfinite(losses)) else None
+        return _finite(_forecast(losses, length, mask=mask)[0])
     interval = trial // VALIDATIONS
     start, found = float(validate(state)), []
     for _ in range(VALIDATIONS):
@@ -177,8 +182,8 @@ def _score(train: Train, state: State, rate: float, trial: int, length: int, val
     losses = jnp.asarray(found, jnp.float32)
     if not max(found) < start:  # also where one is not a number
         return _finite(losses[-1])
-    mask = prune_outliers(losses, fraction=1 / VALIDATIONS, rounds=1, region=1.0)
-    return _finite(exponential_forecast(losses, length / interval - 1.0, mask=mask)[0])
+    mask = _kept(losses, fraction=1 / VALIDATIONS, rounds=1, region=1.0)
+    return _finite(_forecast(losses, length / interval - 1.0, mask=mask)[0])
 
 
 def _advance(train: Train, state: State, rate: float, steps: int) -> tuple[State, jax.Array]:

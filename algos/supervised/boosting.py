@@ -147,7 +147,7 @@ def boost(
     """Builds a network by gradient boosting.
 
     Block t of J logistic units and a linear output is fitted to the residuals by least squares with L-BFGS, on a part of the
-    examples drawn without replacement; then F <- F + shrinkage rho_t h_t with the loss's Newton step rho_t.
+    examples drawn without replacement; then F <- F + shrinkage rho_t h_t with the loss's Newton step rho_t over all of them.
 
     Args:
       key: a PRNG key.
@@ -185,8 +185,10 @@ def boost(
         residual = loss.residual(targets, scores)
         start = _initial_block(block_key, inputs.shape[1], units, targets.shape[1])
         block = _least_squares(start, inputs[rows], residual[rows], iterations)
-        step = shrinkage * loss.newton_step(targets[rows], residual[rows], block(inputs[rows]))
-        return scores + step * block(inputs), (block, step)
+        outputs = block(inputs)
+        # Over all examples: over those it was fitted to, whose residuals vanish in time, the step grows without bound.
+        step = shrinkage * loss.newton_step(targets, residual, outputs)
+        return scores + step * outputs, (block, step)
 
     scores = jnp.broadcast_to(initial[None, :], targets.shape)
     _, (fitted, steps) = jax.lax.scan(stage, scores, jax.random.split(key, blocks))

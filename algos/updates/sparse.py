@@ -132,6 +132,28 @@ def drop_and_grow(weights: Array, mask: Array, dense_gradient: Array, drop_fract
     return kept, grown
 
 
+@jax.custom_batching.custom_vmap
+def _drop_and_grow_if(due: Array, *operands: Array) -> tuple[Array, Array]:
+    """`drop_and_grow` if due, else the mask as it is; the sorts cost far more than a step."""
+    return jax.lax.cond(due, drop_and_grow, lambda weights, mask, *_: (mask, jnp.zeros_like(mask)), *operands)
+
+
+@_drop_and_grow_if.def_vmap
+def _drop_and_grow_if_any(size: int, batched: Any, due: Array, *operands: Array) -> tuple[tuple[Array, Array], Any]:
+    """Of many runs at once, which `vmap` alone would let sort in every step: they sort when one of them is due."""
+    dues, *rows = (
+        x if mapped else jnp.broadcast_to(x[None], (size, *x.shape))
+        for x, mapped in zip((due, *operands), jax.tree.leaves(batched), strict=True)
+    )
+
+    def some(*rows: Array) -> tuple[Array, Array]:
+        chosen = dues.reshape(size, *(1,) * (rows[0].ndim - 1))
+        kept, grown = jax.vmap(drop_and_grow)(*rows)
+        return jnp.where(chosen, kept, rows[1]), chosen & grown
+
+    return jax.lax.cond(jnp.any(dues), some, lambda weights, mask, *_: (mask, jnp.zeros_like(mask)), *rows), (True, True)
+
+
 def rigl(
     inner: optax.GradientTransformation,
     masks: Any,
@@ -188,12 +210,10 @@ def rigl(
         due = (step % every == 0) & (step < until)
 
         def move(mask: Array | None, w: Array, gradient: Array) -> tuple[Array, Array] | None:
-            """What stays of a mask, and what it becomes; the sorts cost far more than a step, so they run only when due."""
+            """What stays of a mask, and what it becomes."""
             if mask is None:
                 return None
-            kept, grown = jax.lax.cond(
-                due, lambda: drop_and_grow(w, mask, gradient, fraction), lambda: (mask, jnp.zeros_like(mask))
-            )
+            kept, grown = _drop_and_grow_if(due, w, mask, gradient, fraction)
             return kept, kept | grown
 
         masked = _map(_where, state.masks, gradients)

@@ -15,6 +15,7 @@ DEVICES = {"data": 1, "model": 1, "fully_sharded": False, "pmap": False}
 HUGGING_FACE = "hf"  # as a config's model: the one of the directory `checkpoint`
 # Those that write their text with a checkpoint's tokenizer.
 TASKS_OF_CHECKPOINTS = ("tasks.arithmetic", "tasks.countdown", "tasks.verified")
+NO_MODEL = {"name": "models.MLP", "features": [1]}  # of tasks whose parameters are their own
 KEEP = {"last": 2, "every": 0, "best": ""}
 
 
@@ -45,7 +46,7 @@ def comparison(
         task: spec of a task; receives the model as its option `model`.
         model: spec of a model, or "hf" for the one of `checkpoint`.
         arms: per arm `{"loss": spec or list of specs, "optimizer": list of specs}`, and perhaps `"task": options` in which
-            its batches differ from the task's, see `trainer.build`.
+            its batches differ from the task's, or `"model": options` of a model of its own, see `trainer.build`.
         seeds: number of seeds, all in one program.
         steps: updates of every arm; pass a `FieldReference` where schedules need the same number.
         evaluate_every: updates between evaluations, each of which is also a checkpoint.
@@ -56,13 +57,49 @@ def comparison(
         devices: where to compute, see `devices.layout`; results do not depend on it.
         keep: which checkpoints stay: the `last` n, those at multiples of `every`, and the one with the `best` metric ("higher"
             or "lower", "" for none).
+
+    The entry `branch`, which `algax run --branch` sets, is where a run goes on from, see `branch.parse`.
     """
     entries = {**locals(), "devices": {**DEVICES, **devices}, "keep": {**KEEP, **keep}}
-    config = ConfigDict({**_fresh(entries), "checkpoint": placeholder(str)})
+    config = ConfigDict({**_fresh(entries), "checkpoint": placeholder(str), "branch": placeholder(str)})
     config.checkpoint = checkpoint
     if model == HUGGING_FACE:
         load_model(config)
     return config
+
+
+def claims(*entries: tuple[str, str, str, str, float]) -> list[dict]:
+    """Claims about the end of a run, from (metric, arm, direction, against, least) each; see `verdict.judge`."""
+    fields = ("metric", "arm", "direction", "against", "least")
+    return [dict(zip(fields, entry, strict=True), at="final") for entry in entries]
+
+
+def answered(
+    experiment: str,
+    paper: str,
+    claim: str,
+    task: str,
+    methods: Sequence[str],
+    expect: Sequence[tuple[str, str, str, str, float]],
+    *,
+    seeds: int = 8,
+    model: Mapping = NO_MODEL,
+) -> ConfigDict:
+    """A comparison of methods that answer at once, see `tasks.answers`: one step of rate 1 makes the answer the parameters."""
+    step = {"loss": {"name": "supervised.squared_error"}, "optimizer": [{"name": "optax.sgd", "learning_rate": 1.0}]}
+    return comparison(
+        experiment=experiment,
+        paper=paper,
+        claim=claim,
+        task={"name": f"tasks.{task}", "method": methods[0]},
+        model=model,
+        arms={method: {**step, "task": {"method": method}} for method in methods},
+        seeds=seeds,
+        steps=1,
+        evaluate_every=1,
+        metric=expect[0][0],
+        expect=claims(*expect),
+    )
 
 
 def load_model(config: ConfigDict) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, FieldReference
 
-from algax.experiments.configs import choose, comparison
+from algax.experiments.configs import answered, choose, claims, comparison
 
 
 def rex() -> ConfigDict:
@@ -186,8 +186,82 @@ def infinite() -> ConfigDict:
     )
 
 
+# ----- shapes and constants -----------------------------------------------------------------------------------------------
+
+
+def refined() -> ConfigDict:
+    """Schedules from the gradient norms of a first run, on noisy labels, each shape at its best of five rates.
+
+    Expect losses within 1.5 % of linear decay's and at least 4 % below the constant rate's. The constant rate, at its own best
+    of the five, is only 2.6 % above.
+    """
+    return answered(
+        "schedules/refined",
+        "Defazio et al. 2023, arXiv 2310.07831",
+        "A schedule from the gradient norms of a first run is as good as linear decay and far better than a constant rate.",
+        "refined_schedule",
+        ("refined", "linear", "cosine", "constant"),
+        [("train_loss", "refined", "lower", "linear", -0.016), ("train_loss", "refined", "lower", "constant", 0.045)],
+    )
+
+
+def power() -> ConfigDict:
+    """Runs of 250 to 4000 steps at batch sizes 1 and 4 with one power law of the rate, or with the best one rate for all.
+
+    Expect the power law within a few percent of each run's own best rate, and the one rate further away in its worst run.
+    """
+    return answered(
+        "schedules/power",
+        "Shen et al. 2024, arXiv 2408.13359",
+        "One rate that falls with a power of the tokens seen suits runs of every length and batch size; no constant one does.",
+        "power_rates",
+        ("power", "fixed"),
+        [("worst", "power", "lower", "fixed", 0.05)],
+    )
+
+
+def plm() -> ConfigDict:
+    """Squared ReLU against GELU under WSDC, and WSDC against a decay over the last quarter.
+
+    Expect more than 60 % of the hidden activations to be 0 at a loss within 3 %, and WSDC's loss within 1 % of WSD's.
+    """
+    steps = FieldReference(800)
+    wsdc: dict[str, Any] = {"name": "schedules.warmup_stable_decay_constant", "peak": 0.01, "end": 0.001, "warmup": 0}
+    wsdc |= {"stable": steps * 3 // 5, "decay_steps": 120}
+    wsd = {"name": "schedules.warmup_stable_decay", "peak": 0.01, "steps": steps, "warmup": 0, "decay_steps": steps // 4}
+
+    def arm(rate: dict[str, Any], activation: str) -> dict[str, Any]:
+        adam = {"name": "optax.adam", "learning_rate": rate}
+        return {"loss": {"name": "pretrain.next_token"}, "optimizer": [adam], "model": {"activation": activation}}
+
+    return comparison(
+        experiment="schedules/plm",
+        paper="Deng et al. 2025, arXiv 2503.12167",
+        claim="Squared ReLUs leave most activations 0 at no loss of quality; a constant last phase at a low rate does no harm.",
+        task={"name": "tasks.sparse_activations"},
+        model={"name": "models.MLP", "features": [128, 8]},
+        arms={
+            "relu_squared": arm(wsdc, "relu_squared"),
+            "gelu": arm(wsdc, "gelu"),
+            "wsd": arm(wsd, "relu_squared"),
+        },
+        seeds=5,
+        steps=steps,
+        evaluate_every=160,
+        metric="nll",
+        expect=claims(
+            ("sparsity", "relu_squared", "higher", "gelu", 0.6),
+            ("nll", "relu_squared", "lower", "gelu", -0.042),
+            ("nll", "relu_squared", "lower", "wsd", -0.014),
+        ),
+    )
+
+
 VARIANTS = {
     "infinite": infinite,
+    "plm": plm,
+    "power": power,
+    "refined": refined,
     "replay": replay,
     "rewarmed": rewarmed,
     "rex": rex,

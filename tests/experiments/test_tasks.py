@@ -110,10 +110,10 @@ def test_text_trains():
     """A fresh model is near the uniform distribution over tokens; ten steps bring it below."""
     run = trainer.prepare(text_config() | {"devices": configs.DEVICES})
     state = run.init(trainer.seed_numbers(2))
-    start = run.evaluate(state["arms"]["adam"]["params"], state["context"], state["keys"])["nll"]
+    start = run.evaluate["adam"](state["arms"]["adam"]["params"], state["context"], state["keys"])["nll"]
     np.testing.assert_allclose(start, np.log(259), atol=1.0)
     arm, _ = run.train["adam"](10, state["arms"]["adam"], state["context"], state["keys"], np.int32(0))
-    assert (run.evaluate(arm["params"], state["context"], state["keys"])["nll"] < start - 0.1).all()
+    assert (run.evaluate["adam"](arm["params"], state["context"], state["keys"])["nll"] < start - 0.1).all()
 
 
 TASKS = {name: configs.plain(configs.load(name)) for name in configs.names()} | {"text": text_config()}

@@ -42,6 +42,19 @@ def test_decide(low, mean, high, expected):
     assert verdict.decide(low, mean, high, 0.1) == expected
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.09, -0.01, verdict.REPRODUCED),
+        (0.01, 0.2, verdict.REPRODUCED),
+        (-0.11, 0.2, verdict.INCONCLUSIVE),
+        (-0.3, -0.11, verdict.NOT_REPRODUCED),
+    ],
+)
+def test_a_negative_least_effect_is_a_margin(low, high, expected):
+    assert verdict.decide(low, (low + high) / 2, high, -0.1) == expected
+
+
 def test_a_wrong_sided_effect_is_not_reproduced_even_with_least_zero():
     assert verdict.decide(-0.4, -0.2, -0.1, 0.0) == verdict.NOT_REPRODUCED
     assert verdict.decide(-0.4, -0.2, 0.1, 0.0) == verdict.INCONCLUSIVE
@@ -76,7 +89,7 @@ def test_overall():
         ({"arm": "c"}, "arm must be one of a, b; got 'c'"),
         ({"against": "a"}, "another arm or 'start'; got 'a'"),
         ({"direction": "up"}, "'higher' or 'lower'; got 'up'"),
-        ({"least": -1.0}, "number >= 0; got -1.0"),
+        ({"least": math.inf}, "finite number; got inf"),
         ({"at": "best"}, "'at' must be 'final'"),
         ({"metric": "n"}, "no metric 'n' for arm 'a' at step 10; known: m"),
         ({"extra": 1}, "exactly the entries"),

@@ -9,14 +9,25 @@ second claim comes out inconclusive.
 
     algax run policy/topr    (and the other names of `VARIANTS`)
 
-compares an objective with its baseline in seconds: most on 24 prompts with 6 right answers of 48 each, the rest on sequences or
-on lengths. The function of the same name says what to expect.
+compares an objective with its baseline in seconds: most on 24 prompts with 6 right answers of 48 each, the rest on other tables
+of probabilities. Those of `protocols` and `loops` let a small Transformer sample and take about a minute. The function of the
+same name says what to expect.
 """
 
 from ml_collections import ConfigDict
 
 from algax.experiments.configs import choose
-from algax.experiments.configs.policy import arithmetic, bandit, entropy, lengths, protocols, sequences
+from algax.experiments.configs.policy import (
+    arithmetic,
+    bandit,
+    curricula,
+    entropy,
+    guidance,
+    lengths,
+    loops,
+    protocols,
+    sequences,
+)
 
 METHODS = (
     arithmetic.grpo,
@@ -36,6 +47,12 @@ METHODS = (
     bandit.rover,
     bandit.stable_reinforce,
     bandit.topr,
+    curricula.craft_gui,
+    curricula.gain_rl,
+    curricula.itool,
+    curricula.one_shot_rlvr,
+    curricula.stat_skills,
+    curricula.tl_training,
     entropy.aepo_arbitrary,
     entropy.aepo_balanced,
     entropy.clip_cov,
@@ -47,13 +64,27 @@ METHODS = (
     entropy.light_if,
     entropy.lp_reg,
     entropy.steer,
+    guidance.carft,
+    guidance.expo_selfexplain,
+    guidance.gtr,
+    guidance.simplerl_zoo,
+    guidance.simpletir,
+    guidance.thinktuning,
     lengths.adacot,
     lengths.canon,
     lengths.dler,
+    lengths.dler_merge,
     lengths.grpo_lambda,
     lengths.hbpo,
     lengths.thinkless,
     lengths.ton,
+    loops.dler_arithmetic,
+    loops.hpt_countdown,
+    loops.octothinker,
+    loops.pure_chains,
+    loops.rl_cold_start,
+    loops.socratic_zero,
+    loops.thinkless_arithmetic,
     sequences.cure,
     sequences.gspo,
     sequences.macro_action,

@@ -32,14 +32,10 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
         step, agents = context["step"], (jnp.zeros([], jnp.int32), jnp.ones([], jnp.int32))
         roles = policy.exchange_roles(step, (params["first"], params["second"]), every=every)
         names = policy.exchange_roles(step, agents, every=every)
-        first_key, second_key = jax.random.split(key)
-        alone = _alone(setting, prompts)
-        pioneer = _answer(setting, roles[0], alone, first_key)
-        told = _told(setting, prompts, pioneer) if cooperate else alone
-        observer = _answer(setting, roles[1], told, second_key)
+        shown, (pioneer, observer) = _play(setting, roles, prompts, key, cooperate)
         rewards = jnp.stack([setting.right(prompts, role.tokens).astype(jnp.float32) for role in (pioneer, observer)])
         weights = None if cooperate else jnp.eye(2)
-        inputs = jax.tree.map(lambda *x: jnp.concatenate(x), alone, told)
+        inputs = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), shown)
         both = jax.tree.map(lambda *x: jnp.concatenate(x), pioneer, observer)
         tokens = jnp.concatenate([inputs["tokens"], both.tokens], axis=1)
         mask = jnp.concatenate([inputs["mask"], both.mask], axis=1)
@@ -62,9 +58,7 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
         return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
 
     def judge(setting, params, context, prompts, key):
-        first_key, second_key = jax.random.split(key)
-        pioneer = _answer(setting, params, _alone(setting, prompts), first_key)
-        observer = _answer(setting, params, _told(setting, prompts, pioneer), second_key)
+        _, (_, observer) = _play(setting, (params, params), prompts, key, True)
         return {"observer_accuracy": jnp.mean(setting.right(prompts, observer.tokens).astype(jnp.float32))}
 
     def start(params):
@@ -85,5 +79,15 @@ def _told(setting: Setting, prompts: jax.Array, pioneer) -> dict[str, jax.Array]
     return {"tokens": jnp.concatenate([prompts, pioneer.tokens, mark], axis=1), "mask": mask}
 
 
-def _answer(setting: Setting, params, shown: dict[str, jax.Array], key: jax.Array):
-    return setting.sample(params, shown["tokens"], key, mask=shown["mask"])
+def _play(setting: Setting, roles: tuple, prompts: jax.Array, key: jax.Array, cooperate: bool):
+    """The pioneer's turn, then the observer's: what each was shown, `[2, B, ...]`, and the samples of both."""
+    alone = _alone(setting, prompts)
+
+    def turn(shown, turn):
+        params, key = turn
+        samples = setting.sample(params, shown["tokens"], key, mask=shown["mask"])
+        return _told(setting, prompts, samples) if cooperate else alone, (shown, samples)
+
+    both = jax.tree.map(lambda *x: jnp.stack(x), *roles)
+    _, (shown, samples) = jax.lax.scan(turn, alone, (both, jax.random.split(key)))
+    return shown, tuple(jax.tree.map(lambda x, i=i: x[i], samples) for i in range(2))

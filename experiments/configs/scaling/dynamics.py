@@ -1,15 +1,8 @@
-"""Scaling laws and training dynamics.
-
-    algax run scaling/one_epoch
-
-trains a small network on the last four tokens of sentences of a random Markov chain for 800 steps, on 6400 fresh ones or on
-640 repeated ten times. Expect the repeated ones to end 0.07 nats higher, at a loss that fresh ones reach within a fifth of
-the steps.
-"""
+"""Training dynamics: what steps, rates and widths do."""
 
 from ml_collections import ConfigDict
 
-from algax.experiments.configs import choose, comparison
+from algax.experiments.configs import claims, comparison
 
 
 def one_epoch() -> ConfigDict:
@@ -94,13 +87,34 @@ def benign_oscillation() -> ConfigDict:
     )
 
 
-VARIANTS = {
-    "benign_oscillation": benign_oscillation,
-    "dynamical_stability": dynamical_stability,
-    "one_epoch": one_epoch,
-}
+def learning_rate_transfer() -> ConfigDict:
+    """The sharpness of full-batch descent at eta_0 = 3, width 64 and 512, under muP and in the neural tangent regime.
 
+    Expect muP's, times the rate's factor, to grow at either width from 0.2 towards 2 / eta_0 = 0.67, and that of the wide
+    network in the other regime to stay where it started, and its loss high.
+    """
+    loss = {"name": "supervised.squared_error"}
 
-def get_config(variant: str = "one_epoch") -> ConfigDict:
-    """The config of an experiment of this room."""
-    return choose(VARIANTS, variant)
+    def arm(width: int, parameterization: str) -> dict:
+        rate = 3.0 * (width if parameterization == "mup" else 1)
+        model = {"width": width, "parameterization": parameterization}
+        return {"loss": loss, "optimizer": [{"name": "optax.sgd", "learning_rate": rate}], "model": model}
+
+    return comparison(
+        experiment="scaling/learning_rate_transfer",
+        paper="Noci et al. 2024, arXiv 2402.17457",
+        claim="Under muP the sharpness takes the same course at all widths; in the tangent regime the wider the less it moves.",
+        task={"name": "tasks.fitted_digits", "examples": 256},
+        model={"name": "models.ScaledMLP", "width": 64, "depth": 1, "outputs": 10, "parameterization": "mup"},
+        arms={f"{name}_{width}": arm(width, name) for name in ("mup", "ntk") for width in (64, 512)},
+        seeds=5,
+        steps=40,
+        evaluate_every=20,
+        metric="sharpness",
+        expect=claims(
+            ("sharpness", "mup_64", "higher", "start", 0.1),
+            ("sharpness", "mup_512", "higher", "start", 0.1),
+            ("sharpness", "mup_512", "higher", "ntk_512", 0.1),
+            ("loss", "mup_512", "lower", "ntk_512", 0.2),
+        ),
+    )
