@@ -9,7 +9,7 @@ import algax
 from algax import measure, pretrain
 from algax.experiments.tasks.task import Task
 
-OUTPUTS, EXAMPLES = 4, 11  # values of an output; draws of a task, of which the last is predicted from ten
+OUTPUTS, EXAMPLES = 6, 11  # values of an output; draws of a task, of which the last is predicted from ten
 HEADER, END = OUTPUTS, OUTPUTS + 1  # of an output message; the headers of the others are not used
 VOCABULARY = OUTPUTS + 4
 HELD_OUT, SAMPLES = 512, 100
@@ -19,7 +19,7 @@ def drawn_outputs(model: Any, mode: bool = False, batch_size: int = 32) -> Task:
     """Conversations of eleven outputs, laid out by `pretrain.spectrum`; the model sees the last token and counts of outputs.
 
     Args:
-        model: a Linen module, the last token one-hot and the logarithms of 1 + counts `[..., 12]`, to logits `[..., 8]`.
+        model: a Linen module, the last token one-hot and the logarithms of 1 + counts `[..., 16]`, to logits `[..., 10]`.
         mode: train on texts that say the task's likeliest output throughout, in place of those that were drawn.
         batch_size: tasks a step, always new.
 

@@ -9,29 +9,30 @@ import algax
 from algax import measure, pretrain
 from algax.experiments.tasks.task import Task
 
-DIGITS, OPERANDS = 5, 4
+DIGITS, OPERANDS = 5, 5
 LATENTS = OPERANDS - 1  # one for each running sum; the last is the answer too
-EXAMPLES, HELD_OUT = 200, 512
+EXAMPLES, HELD_OUT = 1000, 512
 
 
 def latent_sums(model: Any, supervised: bool = True, width: int = 32, batch_size: int = 64) -> Task:
-    """The sum of four digits modulo 5 after three latents, see `pretrain.latent_feedback`.
+    """The sum of five digits modulo 5 after four latents, see `pretrain.latent_feedback`.
 
     Args:
-        model: a Linen module, a state, the question and the place one-hot, `[..., width + 20 + 4]`, to the next state
+        model: a Linen module, a state, the question and the place one-hot, `[..., width + 25 + 5]`, to the next state
             `[..., width]`.
         supervised: whether the decoder's running sums count in the loss, or the answer alone.
         width: of a state.
-        batch_size: questions a step, of 200, drawn with replacement.
+        batch_size: questions a step, of 1000, drawn with replacement.
 
     Returns:
-        a task with metrics on 512 questions, most of them new: `accuracy` of the answers, `decoded` (share of the running sums that the
-        decoder reads off the latents) and `log_diversity` (logarithm of the mean cosine distance of a question's latents).
+        a task with metrics on 512 questions, most of them new: `accuracy` of the answers, `decoded` (share of the running sums
+        that the decoder reads off the latents) and `log_diversity` (logarithm of the mean cosine distance of a question's
+        latents).
     """
     latent = jnp.arange(LATENTS + 1) > 0
 
     def states(params, questions):
-        """The start and the latents, `[B, 4, width]`, and the states that follow them."""
+        """The start and the latents, `[B, 5, width]`, and the states that follow them."""
         rows = len(questions)
         asked = jax.nn.one_hot(questions, DIGITS).reshape(rows, 1, -1)
         places = jnp.broadcast_to(jnp.eye(LATENTS + 1)[None], (rows, LATENTS + 1, LATENTS + 1))
@@ -45,7 +46,7 @@ def latent_sums(model: Any, supervised: bool = True, width: int = 32, batch_size
         return filled[:, 1:], hidden(filled)[:, -1]
 
     def logits(params, questions):
-        """Of the running sums and of the answer, `[B, 4, 5]`, and the latents."""
+        """Of the running sums and of the answer, `[B, 5, 5]`, and the latents."""
         latents, last = states(params, questions)
         return jnp.concatenate([latents @ params["decoder"], (last @ params["answer"])[:, None]], axis=1), latents
 

@@ -12,7 +12,7 @@ from algax.experiments.tasks.task import Task
 DIGITS, OPERANDS = 5, 4  # values of a digit, operands of a sum modulo it
 SUMS = OPERANDS - 1
 MASK = DIGITS
-EXAMPLES, HELD_OUT = 400, 512
+EXAMPLES, HELD_OUT = 2000, 512
 READ = OPERANDS + SUMS - 1  # tokens before the last sum
 WIDTH = SUMS * READ * (DIGITS + 1)
 
@@ -25,7 +25,7 @@ def masked_sums(model: Any, rate: float = 0.0, replace_rate: float = 1.0, steps:
         rate: share of the written sums hidden at last, in [0, 1], see `pretrain.masked_thought` and `pretrain.mask_rate`.
         replace_rate: share of these that are random digits in place of the mask.
         steps: of the whole run.
-        batch_size: examples a step, of 400, drawn with replacement.
+        batch_size: examples a step, of 2000, drawn with replacement.
 
     Returns:
         a task with the metrics `accuracy` (of the last sum, all of them written greedily) and `accuracy_after_slip` (the same

@@ -12,7 +12,6 @@ from algax.experiments.tasks.task import Task
 LENGTH, TOKENS = 5, 8
 WIDTH, PROJECTED = 16, 16  # of states, and of what is compared
 HELD_OUT = 64
-POSITIVE, NEGATIVE = 1.0, 0.3  # lengths of the steps of the perturbations that are measured
 
 
 def reversals(model: Any, pairs: int = 500, batch_size: int = 32) -> Task:
@@ -71,7 +70,7 @@ def reversals(model: Any, pairs: int = 500, batch_size: int = 32) -> Task:
 
     def evaluate(params, context, key):
         terms = forward(params, terms_of(context["test"]), key)
-        perturbed = pretrain.perturb_states(terms, positive_size=POSITIVE, negative_size=NEGATIVE)
+        perturbed = pretrain.perturb_states(terms)
 
         def pooled(states):
             compared = jnp.mean(jax.nn.relu(states @ params["projection"] + params["bias"][None, None]), axis=1)

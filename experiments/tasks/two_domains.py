@@ -13,10 +13,10 @@ from algax.experiments.tasks.task import Task
 
 OWN, SHARED, NEUTRAL = 30, 20, 60  # opinion words of a domain (half of them good), of both, and words without one
 VOCABULARY = 2 * OWN + SHARED + NEUTRAL
-WORDS, OWN_RATE, SHARED_RATE = 20, 0.25, 0.05  # of a text, and shares of these
+WORDS, OWN_RATE, SHARED_RATE = 20, 0.25, 0.1  # of a text, and shares of these
 LABELLED, UNLABELLED, TESTED = 300, 1000, 1000
 WIDTH, MASKED = 16, 0.15
-PRETRAINED, TUNED, RATE = 300, 60, 0.02  # steps of each stage, of Adam
+PRETRAINED, TUNED, RATE = 600, 60, 0.02  # steps of each stage, of Adam
 
 
 def draw_texts(key: jax.Array, count: int, domain: int) -> dict[str, jax.Array]:
@@ -105,7 +105,7 @@ def _tuned(problem, key, masks):
 
 
 def two_domains(model: Any, method: str = "source alone") -> Task:
-    """Texts of 20 words, a quarter opinions in words of the domain, a twentieth in words of both; the test is the target.
+    """Texts of 20 words, a quarter opinions in words of the domain, a tenth in words of both; the test is the target.
 
     Args:
         model: none; words have vectors, texts their mean, and gaps and classes are linear in it.
