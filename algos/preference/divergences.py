@@ -69,7 +69,7 @@ def divergence(name: str, order: float | None = None) -> Divergence:
     Wang, Jiang, Yang, Liu, Chen, "Beyond Reverse KL: Generalizing Direct Preference Optimization with Diverse Divergence
     Constraints", 2023, arXiv 2309.16240. Some released code calls 1 - a the order.
     """
-    checks.option("name", name, (*_SIMPLE, "alpha"))
+    checks.option("name", name, NAMES)
     if (name == "alpha") != (order is not None):
         raise ValueError(f'`order` must be given with "alpha" and only then, got {order!r} with {name!r}')
     if order is None:
@@ -149,3 +149,4 @@ _SIMPLE = {
         score=None,
     ),
 }
+NAMES = (*_SIMPLE, "alpha")

@@ -23,11 +23,11 @@ _PHI = {
 }
 
 
-def imitation_link(name: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule = 1.0) -> LossTransform:
+def imitation_link(divergence: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule = 1.0) -> LossTransform:
     """Loss = -phi(x), x = beta h + V, with h the log-ratio of a demonstration and V a value of its prompt
 
     =====================  ==================  ======================================
-    name                   phi(x)              for x at least (zero gradient below)
+    divergence             phi(x)              for x at least (zero gradient below)
     =====================  ==================  ======================================
     `total_variation`      x                   any
     `pearson_chi2`         x - x^2 / 4         any; largest at x = 2
@@ -37,7 +37,7 @@ def imitation_link(name: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule 
     =====================  ==================  ======================================
 
     Args:
-      name: the divergence from the demonstrations.
+      divergence: from the demonstrations.
       beta: > 0, weight of the KL to the reference, or a schedule.
 
     Returns:
@@ -46,9 +46,9 @@ def imitation_link(name: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule 
     Wang et al., "Implicit Reward as the Bridge: A Unified View of SFT and DPO Connections", 2025, arXiv 2507.00018. The bounds
     and V = 0 are choices made here. phi is -f*(-x) with `divergence`'s conjugate f*, continued where that leaves its range.
     """
-    checks.option("name", name, tuple(_PHI))
+    checks.option("divergence", divergence, tuple(_PHI))
     checks.schedule("beta", beta, checks.positive)
-    phi, least = _PHI[name]
+    phi, least = _PHI[divergence]
 
     def update(terms: Terms) -> Terms:
         x = terms.value("beta", beta) * terms.scores
@@ -61,16 +61,16 @@ def imitation_link(name: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule 
         reads=("scores",),
         optional_reads=("prompt_values",),
         writes=("unpaired_losses",),
-        hyperparameters={"name": name, "beta": beta},
+        hyperparameters={"divergence": divergence, "beta": beta},
     )
 
 
-def divergence_sft(name: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule = 1.0) -> LossTransform:
+def divergence_sft(divergence: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule = 1.0) -> LossTransform:
     """Supervised training that keeps to the reference: L = -mean_n phi(beta log(pi / ref)), see `imitation_link`.
 
     Args:
-      name: the divergence; `"total_variation"` is plain supervised training, beta times the mean negative log-likelihood of a
-        sequence up to a constant.
+      divergence: see `imitation_link`; `"total_variation"` is plain supervised training, beta times the mean negative
+        log-likelihood of a sequence up to a constant.
       beta: > 0, or a schedule.
 
     Returns:
@@ -85,7 +85,7 @@ def divergence_sft(name: str = "pearson_chi2", *, beta: checks.ScalarOrSchedule 
 
     Wang et al., "Implicit Reward as the Bridge: A Unified View of SFT and DPO Connections", 2025, arXiv 2507.00018.
     """
-    return chain(unpaired_log_ratio_score(), imitation_link(name, beta=beta), unpaired_mean(), name="divergence_sft")
+    return chain(unpaired_log_ratio_score(), imitation_link(divergence, beta=beta), unpaired_mean(), name="divergence_sft")
 
 
 def implicit_values(logits: Array) -> Array:

@@ -32,11 +32,11 @@ def dpo(*, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
     return chain(log_ratio_score(), margin(beta=beta), sigmoid_link(), pair_mean(), name="dpo")
 
 
-def divergence_dpo(name: str = "js", order: float | None = None, *, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
+def divergence_dpo(divergence: str = "js", order: float | None = None, *, beta: checks.ScalarOrSchedule = 0.1) -> LossTransform:
     """DPO under another divergence: L = -mean_b log sigma(beta (f'(exp h_w) - f'(exp h_l))), h = log(pi / ref).
 
     Args:
-      name: name of the divergence, see `divergence`; `"reverse_kl"` is DPO.
+      divergence: its name, see the function `divergence`; `"reverse_kl"` is DPO.
       order: order of the `"alpha"` divergence.
       beta: > 0, or a schedule.
 
@@ -52,7 +52,7 @@ def divergence_dpo(name: str = "js", order: float | None = None, *, beta: checks
     Wang, Jiang, Yang, Liu, Chen, "Beyond Reverse KL: Generalizing Direct Preference Optimization with Diverse Divergence
     Constraints", 2023, arXiv 2309.16240.
     """
-    steps = (divergence_score(name, order), margin(beta=beta), sigmoid_link(), pair_mean())
+    steps = (divergence_score(divergence, order), margin(beta=beta), sigmoid_link(), pair_mean())
     return chain(*steps, name="divergence_dpo")
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ..core import LossTransform, checks, loss_transform, numerics
-from .divergences import divergence
+from . import divergences
 from .terms import Terms
 
 Array = jax.Array
@@ -77,11 +77,11 @@ def log_odds_score() -> LossTransform:
     return _score(score, (*LOG_PROBS, *LENGTHS), name="log_odds_score")
 
 
-def divergence_score(name: str = "reverse_kl", order: float | None = None) -> LossTransform:
+def divergence_score(divergence: str = "reverse_kl", order: float | None = None) -> LossTransform:
     """Score = f'(pi(y) / ref(y)) up to a constant, which turns DPO's KL constraint into that of another divergence.
 
     Args:
-      name: name of the divergence, see `divergence`; all but `"total_variation"`, whose derivative is a step.
+      divergence: its name, see the function `divergence`; all but `"total_variation"`, whose derivative is a step.
       order: order of the `"alpha"` divergence.
 
     Returns:
@@ -89,15 +89,15 @@ def divergence_score(name: str = "reverse_kl", order: float | None = None) -> Lo
 
     Wang, Jiang, Yang, Liu, Chen, "Beyond Reverse KL", 2023, arXiv 2309.16240.
     """
-    generator = divergence(name, order)
-    if generator.score is None:
-        raise ValueError(f"`name` must be a divergence with a smooth derivative, got {name!r}")
-    apply = generator.score
+    checks.option("divergence", divergence, divergences.NAMES)
+    apply = divergences.divergence(divergence, order).score
+    if apply is None:
+        raise ValueError(f"`divergence` must be one with a smooth derivative, got {divergence!r}")
 
     def score(terms: Terms, side: str) -> Array:
         return apply(_log_ratios(terms, side))
 
-    hyperparameters = {"name": name, "order": order}
+    hyperparameters = {"divergence": divergence, "order": order}
     return _score(score, (*LOG_PROBS, *REFERENCE), name="divergence_score", hyperparameters=hyperparameters)
 
 

@@ -11,7 +11,7 @@ from algax.experiments.tasks.bandit_rows import demonstration_rows, rehearsal_ro
 from algax.experiments.tasks.batch_orders import batch_orders
 from algax.experiments.tasks.boosted_network import boosted_network
 from algax.experiments.tasks.bradley_terry import bradley_terry
-from algax.experiments.tasks.choices import choices, imitation
+from algax.experiments.tasks.choices import choices
 from algax.experiments.tasks.coherent_prompts import coherent_prompts
 from algax.experiments.tasks.composed_rules import composed_rules
 from algax.experiments.tasks.corrupted_sums import corrupted_sums
@@ -116,7 +116,6 @@ __all__ = [
     "graded_digits",
     "growing_markov",
     "image_stages",
-    "imitation",
     "imperfect_rows",
     "latent_sums",
     "learning_curve",

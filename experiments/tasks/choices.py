@@ -5,15 +5,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from algax import LossTransform, preference
+from algax import preference
 from algax.experiments.tasks.task import Task
 
 ATTEMPTS = 16
-
-
-def imitation(divergence: str) -> LossTransform:
-    """`preference.divergence_sft` under the divergence of this name, which a spec cannot give as the option `name`."""
-    return preference.divergence_sft(divergence)
 
 
 def choices(

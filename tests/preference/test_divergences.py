@@ -74,5 +74,5 @@ def test_scores_stay_finite():
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match="`(name|order)`"):
         preference.divergence(*arguments)
-    with pytest.raises(ValueError, match="`name`"):
+    with pytest.raises(ValueError, match="`divergence`"):
         preference.divergence_score("total_variation")

@@ -14,7 +14,7 @@ def fdiv_sft() -> ConfigDict:
     """
 
     def arm(divergence: str, rate: float = 0.05) -> dict:
-        return {"loss": {"name": "tasks.imitation", "divergence": divergence}, "optimizer": adam(rate)}
+        return {"loss": {"name": "preference.divergence_sft", "divergence": divergence}, "optimizer": adam(rate)}
 
     least = {"pearson_chi2": 0.5, "squared_hellinger": 0.3, "supervised, a fifth of the rate": 0.35}
     arms = {

@@ -126,7 +126,9 @@ EXAMPLES = {
     "mean_log_ratio_score": LossExample(around=scored),
     "log_odds_score": LossExample(around=scored),
     "divergence_score": LossExample(
-        {"name": "alpha", "order": 0.5}, around=scored, bad=({"name": "total_variation"}, {"name": "kl"}, {"order": 0.5})
+        {"divergence": "alpha", "order": 0.5},
+        around=scored,
+        bad=({"divergence": "total_variation"}, {"divergence": "kl"}, {"order": 0.5}),
     ),
     "unpaired_log_ratio_score": LossExample(around=unpaired(after=(POINT, preference.kto_link())), surrogate_gradient=True),
     # margins
@@ -158,8 +160,10 @@ EXAMPLES = {
         {"beta": 0.7, "undesirable": 1.33}, around=unpaired(SCORES, POINT), bad=KTO_BAD, surrogate_gradient=True
     ),
     # supervised training as imitation
-    "imitation_link": LossExample({"name": "js", "beta": 0.7}, around=unpaired(SCORES), bad=(*BETA, {"name": "forward_kl"})),
-    "divergence_sft": LossExample({"beta": 0.7}, bad=(*BETA, {"name": "forward_kl"})),
+    "imitation_link": LossExample(
+        {"divergence": "js", "beta": 0.7}, around=unpaired(SCORES), bad=(*BETA, {"divergence": "forward_kl"})
+    ),
+    "divergence_sft": LossExample({"beta": 0.7}, bad=(*BETA, {"divergence": "forward_kl"})),
     "unpaired_log_prob_score": LossExample(around=unpaired(after=(preference.imitation_link(),))),
     "coverage_link": LossExample(
         {"n": 4}, around=unpaired(preference.unpaired_log_prob_score()), bad=({"n": 0},), surrogate_gradient=True
@@ -183,7 +187,7 @@ EXAMPLES = {
     "chosen_nll": LossExample({"coefficient": 0.5}, bad=({"reduction": "mean"}, *COEFFICIENT)),
     # presets
     "dpo": BETA_EXAMPLE,
-    "divergence_dpo": LossExample({"name": "js"}, bad=(*BETA, {"name": "kl"})),
+    "divergence_dpo": LossExample({"divergence": "js"}, bad=(*BETA, {"divergence": "kl"})),
     "conservative_dpo": LossExample(bad=(*BETA, *SMOOTHING)),
     "robust_dpo": LossExample(bad=(*BETA, {"label_smoothing": 0.5})),
     "slic_hinge": BETA_EXAMPLE,
