@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from algax.experiments import configs, files, plots, trainer, verdict
 
-HEADER = ("experiment", "paper", "claim", "arms", "effect (95 % interval)", "verdict", "seconds")
+HEADER = ("experiment", "paper", "claim", "arms", "effect (95 % interval)", "verdict", "seconds", "finding")
 TITLE = """# Results
 
 One row an experiment. The effect is the difference between two arms, or between an arm and its own start, in the
-claimed direction: the mean over seeds, paired seed by seed. Rebuilt by `algax report` from the runs in `{workdir}`.
+claimed direction: the mean over seeds, paired seed by seed. Where a claim did not come out, the config's own words say what
+was found. Rebuilt by `algax report` from the runs in `{workdir}`.
 """
 PAGE = """
 ![Every run in a panel: each arm's mean over seeds in its 95 % interval]({page})
@@ -111,8 +112,11 @@ def cells(run: Run) -> tuple[str, ...]:
     config, judged = run.config, run.judged
     head = (f"`{config['experiment']}`", config["paper"], config["claim"], ", ".join(config["arms"]))
     if judged is None:
-        return (*head, "", run.state, "")
-    return (*head, "<br>".join(map(verdict.sentence, judged["claims"])), run.state, f"{judged['seconds']:.0f}")
+        return (*head, "", run.state, "", "")
+    effects, seconds = "<br>".join(map(verdict.sentence, judged["claims"])), f"{judged['seconds']:.0f}"
+    came_out = judged["verdict"] == verdict.REPRODUCED
+    finding = "" if came_out else " ".join(configs.description(config["experiment"]).split())
+    return (*head, effects, run.state, seconds, finding)
 
 
 def _markdown(runs: Sequence[Run]) -> str:

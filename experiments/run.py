@@ -1,7 +1,6 @@
 """The command line: `algax run | plan | list | show | plot | report`."""
 
 import argparse
-import inspect
 import pathlib
 import sys
 import traceback
@@ -113,8 +112,7 @@ def list_records() -> None:
 def show_experiment(experiment: str) -> None:
     """Prints what an experiment compares, how to run it and what to expect."""
     config = configs.plain(configs.load(experiment))
-    room, variant = experiment.split("/")
-    print(f"{inspect.getdoc(configs.module(room).VARIANTS[variant])}\n")
+    print(f"{configs.description(experiment)}\n")
     print(f"paper:  {config['paper']}\nclaim:  {config['claim']}\ntask:   {config['task']}\nmodel:  {config['model']}")
     for arm, spec in config["arms"].items():
         print(f"\narm {arm}\n{algax.describe(resolve.loss(spec['loss']))}")

@@ -1,6 +1,7 @@
 """Configs of experiments: `ROOM.py` holds the room's comparisons, `get_config(variant)` builds one."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
@@ -163,6 +164,12 @@ def load(name: str) -> ConfigDict:
         raise ValueError(f"unknown experiment {name!r}: {nearest(name, names())}")
     room, variant = name.split("/")
     return module(room).get_config(variant)
+
+
+def description(name: str) -> str:
+    """What an experiment `ROOM/ID` compares, what to expect, and what was found where that did not come out."""
+    room, variant = name.split("/")
+    return inspect.getdoc(module(room).VARIANTS[variant]) or ""
 
 
 def check(config: Mapping) -> None:

@@ -58,6 +58,16 @@ def test_finished_runs_have_a_table_of_their_own(tmp_path):
     assert "partial" not in found["Results"][EXPERIMENT]
 
 
+def test_a_finding_stands_in_the_row_of_a_claim_that_did_not_come_out(tmp_path):
+    folder = write_run(tmp_path)
+    finding = " ".join(configs.description(EXPERIMENT).split())
+    judged = files.read_json(folder / "verdict.json")
+    for said, expected in (("reproduced", ""), ("not reproduced", finding), ("inconclusive", finding)):
+        files.write_json(folder / "verdict.json", judged | {"verdict": said})
+        cells = [cell.strip() for cell in sections(tmp_path)["Results"][EXPERIMENT].split("|")]
+        assert cells[6:9:2] == [said, expected]
+
+
 @pytest.mark.parametrize(
     ("options", "state"),
     [
