@@ -14,7 +14,7 @@ def with_margins(transform: optax.GradientTransformationExtraArgs) -> optax.Grad
     """Hands the margins of the batch on to a transform that takes the extra argument `margins`; for `separation`."""
 
     def update(updates, state, params=None, *, terms, **extra):
-        margins = (2.0 * terms.labels - 1.0) * (terms.inputs @ params["weights"])
+        margins = (2.0 * terms.labels.astype(jnp.float32) - 1.0) * (terms.inputs @ params["weights"])
         return transform.update(updates, state, params, margins=margins, **extra)
 
     return optax.GradientTransformationExtraArgs(transform.init, update)
@@ -54,7 +54,7 @@ def separation(model: Any, examples: int = 1000, spread: float = 0.1) -> Task:
     def evaluate(params, context, key):
         del key
         norm = jnp.linalg.norm(params["weights"])
-        sides = (2.0 * labels - 1.0) * (context["inputs"] @ params["weights"])
+        sides = (2.0 * labels.astype(jnp.float32) - 1.0) * (context["inputs"] @ params["weights"])
         margin = jnp.min(sides) / jnp.where(norm > 0, norm, 1.0)
         return {"separated": (margin > 0).astype(jnp.float32), "margin": margin}
 
