@@ -44,3 +44,20 @@ def weighted(log_weights: jax.Array, values: jax.Array) -> jax.Array:
     """Returns exp(log_weights) * values, where a weight of 0 makes 0 of any value."""
     weights = jnp.exp(log_weights)
     return weights * jnp.where(weights > 0, values, 0.0)
+
+
+def masked_quantiles(x: jax.Array, where: jax.Array, levels: jax.Array) -> jax.Array:
+    """Quantiles of the entries that count, linear between neighbours, 0 where none does: `[..., N] -> [..., K]`.
+
+    Args:
+      x: `[..., N]`, floats.
+      where: of the same shape, true where an entry counts.
+      levels: `[K]` in [0, 1], of the type of `x`.
+    """
+    count = jnp.sum(where, axis=-1, keepdims=True, dtype=x.dtype)
+    last = jnp.maximum(count - 1.0, 0.0)
+    ordered = jnp.sort(jnp.where(where, x, float(jnp.finfo(x.dtype).max)), axis=-1)
+    positions = last * levels.reshape((1,) * (x.ndim - 1) + levels.shape)
+    below = jnp.floor(positions)
+    low, high = (jnp.take_along_axis(ordered, i.astype(jnp.int32), axis=-1) for i in (below, jnp.minimum(below + 1.0, last)))
+    return jnp.where(count > 0, low + (positions - below) * (high - low), 0.0)

@@ -71,14 +71,7 @@ def peak_mask(values: jax.Array, mask: jax.Array, quantile: float = 0.8) -> tupl
     """
     checks.between("quantile", quantile, 0.0, 1.0)
     values = jax.lax.stop_gradient(values)
-    count = jnp.sum(mask, axis=1, keepdims=True, dtype=jnp.int32)
-    ordered = jnp.sort(jnp.where(mask, values, jnp.finfo(values.dtype).max), axis=1)
-    last = jnp.maximum(count - 1, 0)
-    position = quantile * last.astype(values.dtype)
-    below = jnp.floor(position).astype(jnp.int32)
-    lower, upper = (jnp.take_along_axis(ordered, i, axis=1) for i in (below, jnp.minimum(below + 1, last)))
-    bounds = lower + (position - below.astype(values.dtype)) * (upper - lower)
-    bounds = jnp.where(count > 0, bounds, 0.0)
+    bounds = numerics.masked_quantiles(values, mask, jnp.full([1], quantile, values.dtype))
     return mask & (values > bounds), bounds[:, 0]
 
 

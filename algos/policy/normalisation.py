@@ -253,7 +253,7 @@ def mixed_value_at_risk(
 
     def _track(state: QuantileState, scores: jax.Array, where: jax.Array) -> tuple[jax.Array, QuantileState]:
         at, count = jnp.asarray(levels, scores.dtype), jnp.sum(where, dtype=scores.dtype)
-        values = jnp.where(state.started, state.values.astype(scores.dtype), _quantiles(scores, where, at))
+        values = jnp.where(state.started, state.values.astype(scores.dtype), numerics.masked_quantiles(scores, where, at))
         below = jnp.sum(where[None] & (scores[None] < values[:, None]), axis=1, dtype=scores.dtype)
         moved = values + learning_rate * (at - numerics.safe_divide(below, count))
         moved = jnp.where(state.started & (count > 0), moved, values)
@@ -281,16 +281,6 @@ def _increasing_levels(levels: Sequence[float]) -> tuple[float, ...]:
     if len(levels) < 2 or any(b <= a for a, b in zip(levels[:-1], levels[1:], strict=True)):
         raise ValueError(f"`levels` must be at least two increasing numbers, got {tuple(levels)}")
     return tuple(float(level) for level in levels)
-
-
-def _quantiles(x: jax.Array, where: jax.Array, levels: jax.Array) -> jax.Array:
-    """Quantiles of the entries of `x` `[N]` that count, linear between neighbours, 0 where none does: `[K] -> [K]`."""
-    count = jnp.sum(where, dtype=x.dtype)
-    ordered = jnp.sort(jnp.where(where, x, float(jnp.finfo(x.dtype).max)))
-    last = jnp.maximum(count - 1.0, 0.0)
-    lower = jnp.floor(levels * last)
-    low, high = (ordered[i.astype(jnp.int32)] for i in (lower, jnp.minimum(lower + 1.0, last)))
-    return jnp.where(count > 0, low + (levels * last - lower) * (high - low), 0.0)
 
 
 def _nearest(levels: Sequence[float], level: float) -> int:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ..core import LossTransform, chain, checks, loss_transform
+from ..core import LossTransform, chain, checks, loss_transform, numerics
 from .terms import Terms
 
 Array = jax.Array
@@ -182,7 +182,8 @@ def _hardened(terms: Terms, log_p: Array, weak: Array, threshold: str) -> Array:
     if log_p.shape[1] == 2:
         level = terms.batch_mean(weak[:, 1]) if threshold == "weak_prior" else 0.5
         first = jnp.exp(log_p[:, 0])
-        bound = terms.groups(jnp.zeros(first.shape, jnp.int32)).quantile(first, level)
+        at = jnp.reshape(jnp.asarray(level, first.dtype), [1])
+        bound = numerics.masked_quantiles(terms.gather(first), terms.gather(terms.mask), at)
         return (first < bound).astype(jnp.int32)
     mean_of_classes = jax.vmap(terms.batch_mean, in_axes=1)
     scores = log_p - jnp.log(jnp.maximum(mean_of_classes(jnp.exp(log_p)), LEAST))[None, :]

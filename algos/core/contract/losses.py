@@ -211,10 +211,8 @@ def used_inputs(jaxpr: Any) -> list[bool]:
 def check_jit(subject: Subject) -> None:
     """Compiled equals eager, a second batch does not recompile, the state keeps its types."""
     _require_stable_state(subject)
-    for seed in (0, 1):
-        actual = subject.compiled(subject.params, subject.terms(seed))
-        if seed == 0:
-            _same_result("compiled against eager", actual, subject.expected)
+    _same_result("compiled against eager", subject.compiled(subject.params, subject.terms()), subject.expected)
+    subject.compiled(subject.params, subject.terms(1))
     require_compiled_once("the step", subject.compiled)
 
 
