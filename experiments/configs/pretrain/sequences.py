@@ -1,13 +1,8 @@
-"""Objectives on sequences, what stands before a text, and what is hidden in it.
-
-    algax run pretrain/meco
-
-The docstring of each config says what to expect of it.
-"""
+"""Sequences: what stands before a text, what is hidden in it, and what carries over to other domains."""
 
 from ml_collections import ConfigDict
 
-from algax.experiments.configs import answered, choose
+from algax.experiments.configs import answered
 from algax.experiments.configs.preference.shared import adam, on_task
 
 NEXT_TOKEN = {"name": "pretrain.next_token"}
@@ -183,12 +178,3 @@ def cpt_uda() -> ConfigDict:
         ],
         seeds=12,
     )
-
-
-METHODS = (alexa_tm, cpt_uda, masked_thought, meco, simcot, skill_mix, spectrum)
-VARIANTS = {method.__name__: method for method in METHODS}
-
-
-def get_config(variant: str = "meco") -> ConfigDict:
-    """The config of an experiment of this room."""
-    return choose(VARIANTS, variant)
