@@ -165,23 +165,6 @@ def prepare(config: Mapping) -> Programs:
     return programs(config, task, arms, layout)
 
 
-def shapes(config: Mapping) -> dict[str, Any]:
-    """Traces a whole comparison without computing anything: the shapes of its state and metrics.
-
-    Raises:
-        ValueError: wherever the config does not fit together.
-    """
-    run = prepare(config)
-    state = run.target
-    first = jax.ShapeDtypeStruct((), np.int32)
-    metrics = {}
-    for name, arm in state["arms"].items():
-        program = functools.partial(run.train[name], 1)
-        _, trained = jax.eval_shape(program, arm, state["context"], state["keys"], first)
-        metrics[name] = jax.eval_shape(run.evaluate[name], arm["params"], state["context"], state["keys"]) | trained
-    return {"state": state, "metrics": metrics}
-
-
 def _rows(arm: str, step: int, evaluated: Mapping, trained: Mapping) -> list[dict]:
     """One record a seed."""
     metrics = {name: np.asarray(values) for name, values in evaluated.items()}

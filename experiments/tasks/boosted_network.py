@@ -27,7 +27,7 @@ def boosted_network(model: Any, method: str = "boosted") -> Task:
     """
     del model
     inputs, labels = datasets.load_breast_cancer(return_X_y=True)
-    inputs, labels = jnp.asarray(inputs, jnp.float32), jnp.asarray(labels)
+    inputs, labels = (jnp.asarray(x, jnp.float32) for x in (inputs, labels))
     held = len(labels) - TRAIN
 
     def draw(key):

@@ -32,7 +32,7 @@ def refined_schedule(model: Any, method: str = "refined", steps: int = 240) -> T
     pixels, labels = map(jnp.asarray, load())
     shapes = {
         "linear": jnp.linspace(1.0, 0.0, steps, endpoint=False),
-        "cosine": 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.arange(steps) / steps)),
+        "cosine": 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.arange(steps, dtype=jnp.float32) / steps)),
         "constant": jnp.ones(steps),
     }
 

@@ -1,7 +1,5 @@
 """Splits and metrics of the tasks."""
 
-import traceback
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +9,7 @@ from scipy import stats
 from sklearn import datasets
 
 from algax import models
-from algax.experiments import configs, resolve, tasks, trainer
+from algax.experiments import configs, tasks, trainer
 from algax.experiments.tasks.bandit import measure
 from algax.experiments.tasks.bradley_terry import kendall_tau, objective
 from algax.experiments.tasks.digits import split
@@ -116,34 +114,6 @@ def test_text_trains():
     np.testing.assert_allclose(start, np.log(259), atol=1.0)
     arm, _ = run.train["adam"](10, state["arms"]["adam"], state["context"], state["keys"], np.int32(0))
     assert (run.evaluate["adam"](arm["params"], state["context"], state["keys"])["nll"] < start - 0.1).all()
-
-
-TASKS = {name: configs.plain(configs.load(name)) for name in configs.names()} | {"text": text_config()}
-
-
-def strict_shapes(function, *arguments):
-    """The shapes of what a function returns, traced under strict promotion of dtypes unless it is Optax that promotes."""
-    try:
-        with jax.numpy_dtype_promotion("strict"):
-            return jax.eval_shape(function, *arguments)
-    except jax.dtypes.TypePromotionError as error:
-        if not any("/optax/" in frame.filename for frame in traceback.extract_tb(error.__traceback__)):
-            raise
-        return jax.eval_shape(function, *arguments)
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_steps_of_a_task_promote_nothing(name):
-    """Everything but what Optax's Adam promotes in the warm starts, and in tasks whose arms answer at once."""
-    task = resolve.resolve({**TASKS[name]["task"], "model": TASKS[name]["model"]})
-    params, context = jax.eval_shape(task.init, jax.random.key(0))
-    memory = jax.eval_shape(task.memory, context)
-    remembering = {**context, "memory": memory} if jax.tree.leaves(memory) else context
-    step, key = jax.ShapeDtypeStruct((), jnp.int32), jax.random.key(1)
-    terms = strict_shapes(task.batch, params, remembering, step, key)
-    strict_shapes(task.forward, params, terms, key)
-    metrics = strict_shapes(task.evaluate, params, context, key)
-    assert all(value.shape == () and value.dtype == jnp.float32 for value in metrics.values())
 
 
 def test_bandit_measures_a_known_policy():
