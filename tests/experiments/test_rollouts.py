@@ -26,12 +26,13 @@ def collected(rollout, judged=False, **options):
     """A batch of the task with its log-probs filled in, and if need be the task's metrics."""
     task = verified(MODEL, PROBLEMS, rollout, **{**WARM, **options})
 
-    def run(key):
-        params, context = task.init(key)
+    def run(params, context, key):
         terms = task.batch(params, context, 0, key)
-        return params, task.forward(params, terms, key), task.evaluate(params, context, key) if judged else None
+        return task.forward(params, terms, key), task.evaluate(params, context, key) if judged else None
 
-    return jax.jit(run)(jax.random.key(0))
+    key = jax.random.key(0)
+    params, context = jax.jit(task.init)(key)  # on its own, because most tests share the compiled program
+    return params, *jax.jit(run)(params, context, key)
 
 
 def test_one_answer_is_scored_as_it_was_sampled():
@@ -202,6 +203,7 @@ def test_partners_are_scored_as_they_were_sampled_and_share_rewards(cooperate):
         np.testing.assert_array_equal(tokens[rows:, :4], prompts)
         np.testing.assert_array_equal(tokens[rows:, 4:7], tokens[:rows, 8:])
     assert not seen[:rows, :4].any() and "observer_accuracy" in metrics
+    assert not np.any(terms.values) and not np.any(terms.old_values)  # of critics that have learnt nothing
 
 
 def test_a_gradient_of_partners_moves_each_by_its_own_rows():
@@ -211,12 +213,22 @@ def test_a_gradient_of_partners_moves_each_by_its_own_rows():
         params, context = task.init(key)
         terms = task.batch(params, context, 0, key)
         mine = (terms.inputs["agents"] == 0)[:, None] & terms.mask
-        loss = lambda params: jnp.sum(jnp.where(mine, task.forward(params, terms, key).log_probs, 0.0))  # noqa: E731
-        return jax.grad(loss)(params)
 
-    grads = jax.jit(run)(jax.random.key(0))
+        def total(params, name):
+            filled = task.forward(params, terms, key)
+            return jnp.sum(jnp.where(mine, getattr(filled, name), 0.0)), filled.distribution.logits
+
+        of_values, logits = jax.grad(total, has_aux=True)(params, "values")
+        return jax.grad(total, has_aux=True)(params, "log_probs")[0], of_values, logits, mine
+
+    grads, of_values, logits, mine = jax.jit(run)(jax.random.key(0))
     assert all(np.all(np.asarray(leaf) == 0) for leaf in jax.tree.leaves(grads["second"]))
     assert any(np.any(np.asarray(leaf) != 0) for leaf in jax.tree.leaves(grads["first"]))
+    critics, policies = of_values["critics"], (of_values["first"], of_values["second"])
+    assert all(np.all(np.asarray(leaf) == 0) for leaf in jax.tree.leaves(policies))
+    chances = np.exp(logits - np.log(np.sum(np.exp(logits), axis=-1, keepdims=True)))
+    np.testing.assert_allclose(critics["weights"][0], 10 * chances[np.asarray(mine)].sum(0)[: MARK_TOKEN + 1], rtol=1e-3)
+    np.testing.assert_allclose(critics["biases"], [10 * np.asarray(mine).sum(), 0])
 
 
 def test_branches_are_scored_as_they_were_sampled_and_checked_whole():

@@ -43,7 +43,9 @@ def test_the_gradient_is_that_of_the_renormalised_nucleus():
         return entropy(p[: np.searchsorted(np.cumsum(p), 0.7) + 1])
 
     numeric = [(value(logits + 1e-6 * e) - value(logits - 1e-6 * e)) / 2e-6 for e in np.eye(9)]
-    actual = jax.grad(lambda x: policy.nucleus_entropies(Logits(x), 0.7)[0, 0])(jnp.asarray(logits, jnp.float32)[None, None])
+    actual = jax.jit(jax.grad(lambda x: policy.nucleus_entropies(Logits(x), 0.7)[0, 0]))(
+        jnp.asarray(logits, jnp.float32)[None, None]
+    )
     np.testing.assert_allclose(actual[0, 0], numeric, atol=1e-5)
     assert np.sum(np.asarray(actual) != 0) < 9
 
@@ -85,11 +87,11 @@ def test_below_the_anchor_a_step_raises_the_entropy_and_at_it_nothing_happens():
 
     for anchor, sign in ((5.0, 1.0), (0.0, -1.0)):
         loss = policy.anchored_entropy(1.0, anchor=anchor)
-        slope = jax.grad(lambda x, f=loss: f(terms.replace(distribution=Logits(x))))(logits)
+        slope = jax.jit(jax.grad(lambda x, f=loss: f(terms.replace(distribution=Logits(x)))))(logits)
         moved = measured(logits - 0.01 * slope, loss) - measured(logits, loss)
         assert sign * float(moved) > 0
     loss = policy.anchored_entropy(1.0)
-    value, slope = jax.value_and_grad(lambda x: loss(terms.replace(distribution=Logits(x))))(logits)
+    value, slope = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(distribution=Logits(x)))))(logits)
     assert float(value) == 0.0 and np.all(np.asarray(slope) == 0)
 
 

@@ -21,7 +21,7 @@ def batch(seed=0):
 
 
 def gradient(loss, terms, log_probs):
-    return np.asarray(jax.grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs))
+    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs))
 
 
 def expected_contrast(terms, log_probs, lengths, tau, length_temperature, max_length):

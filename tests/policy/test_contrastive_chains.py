@@ -28,13 +28,13 @@ def test_the_cap_ends_the_pull_but_not_the_push():
     first = jnp.array([True, False])
 
     def gradient(cap):
-        return jax.grad(lambda s: policy.positive_contrast(annotation, s, first, cap=cap))(samples)
+        return jax.jit(jax.grad(lambda s: policy.positive_contrast(annotation, s, first, cap=cap)))(samples)
 
     def denominator(s):
         cosines = annotation[:1] @ (s / jnp.linalg.norm(s, axis=1, keepdims=True)).T
         return jax.nn.logsumexp(cosines / 0.2)
 
-    np.testing.assert_allclose(gradient(0.9), jax.grad(denominator)(samples), atol=1e-5)
+    np.testing.assert_allclose(gradient(0.9), jax.jit(jax.grad(denominator))(samples), atol=1e-5)
     assert np.abs(gradient(None)[0] - gradient(0.9)[0]).max() > 0.1
 
 
@@ -68,7 +68,7 @@ def test_against_loops_and_scale():
         np.testing.assert_allclose(actual, np.mean(np.array(positive)[chosen]), rtol=1e-4)
         actual = policy.negative_contrast(a, scale * c, scale * d, chosen)
         np.testing.assert_allclose(actual, np.mean(np.array(negative)[chosen]), rtol=1e-4)
-    assert not np.any(jax.grad(lambda x: policy.positive_contrast(x, c, chosen))(a))
+    assert not np.any(jax.jit(jax.grad(lambda x: policy.positive_contrast(x, c, chosen)))(a))
 
 
 def test_pooled_embedding():
@@ -79,7 +79,7 @@ def test_pooled_embedding():
     expected = (weights[..., None] * states).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-30)[:, None]
     arrays = jnp.asarray(states, jnp.float32), jnp.asarray(scores, jnp.float32), jnp.asarray(mask)
     np.testing.assert_allclose(policy.pooled_embedding(*arrays), expected, rtol=1e-4, atol=1e-6)
-    gradients = jax.grad(lambda h, v: policy.pooled_embedding(h, v, arrays[2]).sum(), argnums=(0, 1))(*arrays[:2])
+    gradients = jax.jit(jax.grad(lambda h, v: policy.pooled_embedding(h, v, arrays[2]).sum(), argnums=(0, 1)))(*arrays[:2])
     assert np.all(np.isfinite(gradients[0])) and not np.any(gradients[1][1])
 
 

@@ -32,15 +32,15 @@ def test_f_divergence_of_the_worked_examples(kind, alpha, u, value):
 )
 def test_slopes_are_the_closed_ones(kind, slope):
     log_u = np.linspace(-3.0, 3.0, 13)
-    actual = jax.vmap(jax.grad(lambda x: policy.f_divergence(x, kind, 0.2)))(jnp.asarray(log_u, jnp.float32))
+    actual = jax.jit(jax.vmap(jax.grad(lambda x: policy.f_divergence(x, kind, 0.2))))(jnp.asarray(log_u, jnp.float32))
     np.testing.assert_allclose(actual, slope(np.exp(log_u)), rtol=1e-4, atol=1e-6)
     if kind == "js":
-        np.testing.assert_allclose(jax.grad(lambda x: policy.f_divergence(x, "js"))(jnp.log(2.0)), 0.57536, atol=1e-5)
+        np.testing.assert_allclose(jax.jit(jax.grad(lambda x: policy.f_divergence(x, "js")))(jnp.log(2.0)), 0.57536, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", F_DIVERGENCES)
 def test_f_divergences_are_never_negative_and_flat_at_equality(kind):
-    value, slope = jax.value_and_grad(lambda x: policy.f_divergence(x, kind))(jnp.zeros([]))
+    value, slope = jax.jit(jax.value_and_grad(lambda x: policy.f_divergence(x, kind)))(jnp.zeros([]))
     assert abs(float(value)) < 1e-6 and abs(float(slope)) < 1e-6
     assert np.all(np.asarray(policy.f_divergence(jnp.linspace(-40.0, 40.0, 81), kind)) >= -1e-6)
     assert np.all(np.isfinite(policy.f_divergence(jnp.array([-1e30, 1e30]), kind)))
@@ -66,9 +66,9 @@ def test_rehearsal_rows_contribute_the_divergence_and_nothing_else():
     log_probs, old, ref, advantages = (jnp.asarray(rng.normal(size=(3, 4)), jnp.float32) for _ in range(4))
     terms = policy.Terms(old_log_probs=old, ref_log_probs=ref, advantages=advantages, rehearsal=jnp.array([True, False, True]))
     loss = chain(policy.token_ratio(), policy.ppo_clip(), policy.rehearsal_penalty(0.3), policy.token_mean())
-    gradient = jax.grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    gradient = jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
     plain = chain(policy.token_ratio(), policy.ppo_clip(), policy.token_mean())
-    expected = np.array(jax.grad(lambda x: plain(terms.replace(log_probs=x)))(log_probs))
+    expected = np.array(jax.jit(jax.grad(lambda x: plain(terms.replace(log_probs=x))))(log_probs))
     expected[[0, 2]] = 0.3 * (np.exp(np.asarray(log_probs - ref)[[0, 2]]) - 1) / 12
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
 
@@ -131,7 +131,7 @@ def test_protect_rare_tokens_against_a_loop():
             slopes[i] = -a[i] * r
     assert 0 < count < len(rare)
     loss = lp_reg_chain(coefficient=beta, fraction=fraction, kappa=kappa)
-    value, gradient = jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(terms.log_probs)
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(terms.log_probs)
     np.testing.assert_allclose(value, total / mask.sum(), rtol=1e-5)
     np.testing.assert_allclose(gradient, slopes / mask.sum(), rtol=1e-4, atol=1e-6)
     assert float(loss(terms)) == float(loss(terms))
@@ -139,7 +139,7 @@ def test_protect_rare_tokens_against_a_loop():
 
 def test_the_penalty_lifts_a_selected_token():
     d = jnp.log(0.05) - jnp.log(0.02)
-    value, slope = jax.value_and_grad(lambda x: policy.f_divergence(jnp.log(0.05) - x))(jnp.log(0.02))
+    value, slope = jax.jit(jax.value_and_grad(lambda x: policy.f_divergence(jnp.log(0.05) - x)))(jnp.log(0.02))
     np.testing.assert_allclose([value, slope], [0.58371, -1.5], atol=1e-5)
     np.testing.assert_allclose(value, jnp.exp(d) - d - 1, rtol=1e-5)
 

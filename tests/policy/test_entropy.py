@@ -60,7 +60,9 @@ def test_drop_covariant_takes_the_gradient_and_keeps_the_denominator():
     terms = random_terms(np.random.default_rng(2))
     loss = chain(policy.token_ratio(), policy.ppo_clip(), policy.drop_covariant(fraction=1.0, low=0.2), policy.token_mean())
     plain = chain(policy.token_ratio(), policy.ppo_clip(), policy.token_mean())
-    gradient, expected = (jax.grad(lambda x, f=f: f(terms.replace(log_probs=x)))(terms.log_probs) for f in (loss, plain))
+    gradient, expected = (
+        jax.jit(jax.grad(lambda x, f=f: f(terms.replace(log_probs=x))))(terms.log_probs) for f in (loss, plain)
+    )
     covariance = np.asarray(policy.token_covariance(terms.prepare()))
     candidates = (covariance > 0.2) & (covariance < 5.0)
     assert np.any(candidates & (np.asarray(expected) != 0))
@@ -84,7 +86,7 @@ def test_penalise_covariant_takes_the_largest_and_at_least_one():
 def test_kl_cov_is_unclipped_and_without_penalty_gradient_on_policy():
     terms = random_terms(np.random.default_rng(4))
     loss = chain(policy.token_ratio(), policy.importance_weighted(), policy.penalise_covariant(), policy.token_mean())
-    gradient = jax.grad(lambda x: loss(terms.replace(log_probs=x, old_log_probs=terms.log_probs)))(terms.log_probs)
+    gradient = jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x, old_log_probs=terms.log_probs))))(terms.log_probs)
     expected = np.where(terms.mask, -np.asarray(terms.advantages) / np.asarray(terms.mask).sum(), 0.0)
     np.testing.assert_allclose(gradient, expected, rtol=1e-6)
     far = policy.Terms(ratios=jnp.array([[5.0]]), advantages=jnp.array([[2.0]]))
@@ -217,7 +219,7 @@ def test_the_balanced_clip_has_the_value_of_ppo_and_keeps_the_gradient_above():
     def value_and_gradient(keep):
         clip = policy.ppo_clip(low=0.2, high=0.28, dual=3.0, keep_gradient=keep)
         loss = chain(policy.token_ratio(), clip, policy.token_sum())
-        return jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(terms.log_probs)
+        return jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(terms.log_probs)
 
     (kept, gradient), (value, plain) = value_and_gradient("high"), value_and_gradient(None)
     np.testing.assert_allclose(kept, value, rtol=1e-6)
@@ -267,7 +269,9 @@ def test_the_coefficient_carries_a_gradient_only_if_asked():
     terms = random_terms(np.random.default_rng(11)).replace(entropies=jnp.ones([4, 6]))
     for detach in (True, False):
         loss = chain(policy.adaptive_entropy_bonus(limit=9.0, detach=detach), policy.token_mean())
-        gradient = jax.grad(lambda x, f=loss: f(terms.replace(log_probs=x, advantages=3.0 * terms.advantages)))(terms.log_probs)
+        gradient = jax.jit(jax.grad(lambda x, f=loss: f(terms.replace(log_probs=x, advantages=3.0 * terms.advantages))))(
+            terms.log_probs
+        )
         assert np.any(np.asarray(gradient) != 0) == (not detach)
 
 
@@ -276,7 +280,7 @@ def test_drop_covariant_draws_once_for_all_devices():
     loss = chain(policy.token_ratio(), policy.ppo_clip(), policy.drop_covariant(fraction=0.1, low=0.02))
 
     def weights(terms):
-        return loss.update(terms, loss.init())[0].weights
+        return jax.jit(loss.update)(terms, loss.init())[0].weights
 
     def on_device(shard):
         return weights(shard.replace(key=terms.key, axis_name="devices"))

@@ -52,9 +52,9 @@ def record(rng, regularising):
 
 def test_regularising_rows_have_the_gradient_of_their_likelihood_on_policy():
     terms = record(np.random.default_rng(0), [True, False, False, False])
-    gradient = jax.grad(lambda x: policy.aepo_arbitrary(advantage=0.7)(terms.replace(log_probs=x)))(terms.log_probs)
+    gradient = jax.jit(jax.grad(lambda x: policy.aepo_arbitrary(advantage=0.7)(terms.replace(log_probs=x))))(terms.log_probs)
     np.testing.assert_allclose(gradient[0], np.full(3, -0.7 / 12), rtol=1e-5)
-    plain = jax.grad(lambda x: policy.grpo(kl_coefficient=0.0)(terms.replace(log_probs=x)))(terms.log_probs)
+    plain = jax.jit(jax.grad(lambda x: policy.grpo(kl_coefficient=0.0)(terms.replace(log_probs=x))))(terms.log_probs)
     np.testing.assert_allclose(gradient[1:], plain[1:], rtol=1e-5)
 
 
@@ -83,7 +83,7 @@ def test_hot_samples_raise_the_entropy_and_cold_ones_lower_it(temperature, sign)
         )
 
     policy_loss = policy.aepo_arbitrary()
-    step = -9.0 * np.asarray(jax.grad(objective)(logits), np.float64)
+    step = -9.0 * np.asarray(jax.jit(jax.grad(objective))(logits), np.float64)
     p = np.exp(np.asarray(logits, np.float64))
     p /= p.sum()
     np.testing.assert_allclose(step, np.asarray(drawn) - p, atol=1e-6)

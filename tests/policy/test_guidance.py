@@ -26,7 +26,7 @@ def record(**fields):
 
 
 def value_and_gradient(loss, terms, log_probs):
-    return jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    return jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
 
 
 def same(actual, expected, **tolerance):
@@ -200,7 +200,7 @@ def test_means_of_both_parts():
 def test_on_rollouts():
     terms = with_explanations()
     transform = policy.on_rollouts(policy.group_advantage(scale="none"))
-    after, _ = transform.update(terms, transform.init())
+    after, _ = jax.jit(transform.update)(terms, transform.init())
     np.testing.assert_allclose(after.advantages[:, 0], [0.5, -0.5, 0, 0, 0, 0], atol=1e-6)
     np.testing.assert_array_equal(after.mask, terms.mask)
 
@@ -272,6 +272,6 @@ def test_no_gradient_flows_from_one_role_to_the_other():
         terms = policy.Terms(rewards=rewards[0], log_probs=params["a"][:, None])
         return policy.reinforce()(terms)
 
-    gradient = jax.grad(loss)({"a": jnp.array([-1.0, -2.0]), "b": jnp.array([-0.5, -0.3])})
+    gradient = jax.jit(jax.grad(loss))({"a": jnp.array([-1.0, -2.0]), "b": jnp.array([-0.5, -0.3])})
     assert not np.any(gradient["b"])
     np.testing.assert_allclose(gradient["a"], [0.75, 1.15], rtol=1e-6)

@@ -50,7 +50,7 @@ def dler_gradient(keep_uniform):
         ref_log_probs=jnp.zeros([rows, 3]),
     )
     loss = policy.dler(8)
-    value, gradient = jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.zeros([rows, 3]))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.zeros([rows, 3]))
     return float(value), np.asarray(gradient)
 
 

@@ -12,7 +12,7 @@ from algax import Logits, chain, policy
 
 
 def gradient(loss, terms, log_probs):
-    return np.asarray(jax.grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.asarray(log_probs, jnp.float32)))
+    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.asarray(log_probs, jnp.float32)))
 
 
 # ----- NFT -----------------------------------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_rover_in_numpy():
 def test_rover_on_policy_is_reinforce_with_a_group_baseline():
     terms, logits, _, tokens, mask = rover_batch(same=True)
     centred = np.array([0.5, -0.5, -0.5, 0.5])
-    loss, actual = jax.value_and_grad(lambda x: policy.rover(scale=2.0)(with_logits(terms, Logits(x))))(logits)
+    loss, actual = jax.jit(jax.value_and_grad(lambda x: policy.rover(scale=2.0)(with_logits(terms, Logits(x)))))(logits)
     np.testing.assert_allclose(loss, 0.25, rtol=1e-5)
     scores = np.eye(7)[tokens] - np.exp(log_softmax(np.asarray(logits, np.float64)))
     expected = -2 * 2.0 * (centred[:, None] * mask / mask.sum())[..., None] * scores
@@ -393,6 +393,6 @@ def test_select_rows_counts_metrics_of_its_own_rows():
         policy.select_rows("demonstrations", policy.log_likelihood(), policy.ppo_clip()),
         policy.token_mean(),
     )
-    after, _ = loss.update(terms, loss.init())
+    after, _ = jax.jit(loss.update)(terms, loss.init())
     np.testing.assert_allclose(after.metrics["clip_fraction"].count, 7.0)
     np.testing.assert_array_equal(after.mask, np.asarray(terms.mask) == 1)

@@ -10,7 +10,7 @@ from algax import policy
 
 def run(transform, **fields):
     terms = policy.Terms(**{name: jnp.asarray(value) for name, value in fields.items()})
-    return transform.update(terms, transform.init())[0]
+    return jax.jit(transform.update)(terms, transform.init())[0]
 
 
 def starts(segment_ids, mask):

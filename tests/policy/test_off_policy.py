@@ -9,7 +9,7 @@ from algax import Logits, chain, policy
 
 
 def gradient(loss, terms, log_probs):
-    return np.asarray(jax.grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.asarray(log_probs, jnp.float32)))
+    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.asarray(log_probs, jnp.float32)))
 
 
 # ----- TOPR ----------------------------------------------------------------------------------------------------------

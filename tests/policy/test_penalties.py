@@ -33,7 +33,7 @@ def enumerated(logits, ref_logits, estimator):
     def of_token(logits, token):
         return policy.kl_estimates(jax.nn.log_softmax(logits)[token], ref_log_probs[token], estimator)
 
-    values, gradients = jax.vmap(jax.value_and_grad(of_token), in_axes=(None, 0))(logits, jnp.arange(logits.size))
+    values, gradients = jax.jit(jax.vmap(jax.value_and_grad(of_token), in_axes=(None, 0)))(logits, jnp.arange(logits.size))
     return jnp.sum(probabilities * values), probabilities @ gradients
 
 
@@ -44,7 +44,7 @@ def test_values_and_gradients_in_expectation():
     def divergence(logits):
         return jnp.sum(jax.nn.softmax(logits) * (jax.nn.log_softmax(logits) - jax.nn.log_softmax(ref_logits)))
 
-    exact, gradient = jax.value_and_grad(divergence)(logits)
+    exact, gradient = jax.jit(jax.value_and_grad(divergence))(logits)
     for estimator in UNBIASED:
         np.testing.assert_allclose(enumerated(logits, ref_logits, estimator)[0], exact, rtol=1e-5)
     for estimator in ("k2", "ratio_k1", "k3_straight_through"):
@@ -69,13 +69,13 @@ def test_entropy_of_uniform_and_one_hot():
     def bonus(logits):
         return -loss(policy.Terms(distribution=Logits(logits)))
 
-    value, gradient = jax.value_and_grad(bonus)(jnp.zeros([1, 1, 5]))
+    value, gradient = jax.jit(jax.value_and_grad(bonus))(jnp.zeros([1, 1, 5]))
     np.testing.assert_allclose(value, np.log(5), rtol=1e-6)
     np.testing.assert_allclose(gradient, np.zeros([1, 1, 5]), atol=1e-7)
     sure = jnp.array([[[1e4, 0.0, -1e4, -jnp.inf]]])
-    value, gradient = jax.value_and_grad(bonus)(sure)
+    value, gradient = jax.jit(jax.value_and_grad(bonus))(sure)
     assert float(value) == 0.0 and np.all(np.isfinite(gradient))
-    gradient = jax.grad(bonus)(jnp.asarray(np.random.default_rng(0).normal(size=(1, 1, 5)), jnp.float32))
+    gradient = jax.jit(jax.grad(bonus))(jnp.asarray(np.random.default_rng(0).normal(size=(1, 1, 5)), jnp.float32))
     np.testing.assert_allclose(gradient.sum(), 0.0, atol=1e-6)
 
 
@@ -87,7 +87,7 @@ def test_full_kl_is_zero_at_the_reference_and_has_its_closed_gradients():
     for direction in ("reverse", "forward"):
         loss = chain(policy.full_kl_penalty(1.0, direction=direction), policy.token_sum())
         assert abs(float(loss(terms.replace(distribution=Logits(ref_logits))))) < 1e-6
-        value, gradient = jax.value_and_grad(lambda x, f=loss: f(terms.replace(distribution=Logits(x))))(logits)
+        value, gradient = jax.jit(jax.value_and_grad(lambda x, f=loss: f(terms.replace(distribution=Logits(x)))))(logits)
         expected = p - q if direction == "forward" else p * (jnp.log(p / q) - value)
         np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
 
@@ -96,7 +96,7 @@ def test_the_adaptive_coefficient_moves_towards_its_target():
     batch = policy.Terms(log_probs=jnp.zeros([4, 2]), ref_log_probs=jnp.full([4, 2], -1.0))
     for target, factor in ((0.05, 1.2), (50.0, 0.8)):
         loss = policy.adaptive_kl_penalty(target, horizon=4.0, initial=0.3, estimator="k1")
-        after, coefficient = loss.update(batch, loss.init())
+        after, coefficient = jax.jit(loss.update)(batch, loss.init())
         np.testing.assert_allclose(coefficient, 0.3 * factor, rtol=1e-6)
         np.testing.assert_allclose(after.penalties, 0.3 * np.ones([4, 2]), rtol=1e-6)
 
@@ -104,7 +104,7 @@ def test_the_adaptive_coefficient_moves_towards_its_target():
 def test_the_entropy_coefficient_moves_towards_its_target():
     batch = policy.Terms(distribution=Logits(jnp.zeros([2, 1, 4])))
     loss = policy.target_entropy(2.0, learning_rate=0.1)
-    _, coefficient = loss.update(batch, loss.init())
+    _, coefficient = jax.jit(loss.update)(batch, loss.init())
     np.testing.assert_allclose(coefficient, 0.1 * (2.0 - np.log(4)), rtol=1e-5)
     loss = policy.target_entropy(0.5, learning_rate=0.1, initial=0.01)
     assert float(loss.update(batch, loss.init())[1]) == 0.0
@@ -119,5 +119,5 @@ def test_kl_in_reward_charges_each_token():
 
 def test_the_absolute_estimate_has_no_slope_on_policy():
     at = jnp.array([-1.0, -2.0, -3.0])
-    gradient = jax.grad(lambda x: jnp.sum(policy.kl_estimates(x, jnp.array([-1.0, -1.5, -4.0]), "absolute")))(at)
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(policy.kl_estimates(x, jnp.array([-1.0, -1.5, -4.0]), "absolute"))))(at)
     np.testing.assert_array_equal(gradient, [0.0, -1.0, 1.0])

@@ -76,7 +76,7 @@ def test_a_whole_demonstration_is_supervised():
         return policy.prefix_rft(keep=1.0)(filled)
 
     expected = (np.asarray(jax.nn.softmax(logits)) - np.eye(5)[np.asarray(tokens)]) / 4
-    np.testing.assert_allclose(jax.grad(loss)(logits), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.jit(jax.grad(loss))(logits), expected, atol=1e-6)
 
 
 def test_bounds_of_guided_tokens():

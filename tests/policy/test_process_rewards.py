@@ -12,7 +12,7 @@ from algax import chain, policy, preference
 
 def run(transform, **fields):
     terms = policy.Terms(**{name: jnp.asarray(value) for name, value in fields.items()})
-    return transform.update(terms, transform.init())[0]
+    return jax.jit(transform.update)(terms, transform.init())[0]
 
 
 def steps(values, **fields):
@@ -152,7 +152,7 @@ def test_pure_equals_its_parts_in_numpy():
         old_log_probs=jnp.asarray(zeros),
     )
     loss = policy.pure(kl_coefficient=0.0)
-    gradient = jax.grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.asarray(zeros))
+    gradient = jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.asarray(zeros))
     first, second = 0.4 - 2 * -0.2 + 1.0, -0.2 - 0.4 / 2 - 1.0
     np.testing.assert_allclose(gradient, [[-first / 4, -first / 4], [-second / 2, 0]], rtol=1e-5)
 
@@ -184,7 +184,7 @@ def test_the_first_pit_is_the_first_minimum_among_the_steps():
 def weighted_gradient(beta, advantages):
     terms = policy.Terms(advantages=jnp.asarray(advantages), mask=jnp.ones(advantages.shape, bool))
     loss = chain(policy.advantage_weighted(beta=beta), policy.token_mean())
-    return np.asarray(jax.grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.zeros(advantages.shape)))
+    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.zeros(advantages.shape)))
 
 
 def test_weights_are_exponential_capped_and_in_the_limit_those_of_imitation():

@@ -20,7 +20,7 @@ def test_a_copy_is_credited_with_the_rewards_of_both():
         old_values=jnp.zeros([3, 1]),
     )
     loss = policy.cory(kl_coefficient=0.0, value_coefficient=1.0)
-    gradient = jax.grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    gradient = jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
     sums = np.array([0.7, 1.0, 1.0])
     advantages = (sums - sums.mean()) / sums.std(ddof=1)
     np.testing.assert_allclose(gradient[:, 0], -advantages / 3, rtol=1e-4)

@@ -41,7 +41,7 @@ def test_a_long_answer_weighs_more_under_token_mean():
 
     def weight(reduction):
         loss = chain(policy.policy_gradient(), reduction)
-        gradient = jax.grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.zeros([2, 20]))
+        gradient = jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.zeros([2, 20]))
         return np.abs(gradient).sum(1)
 
     np.testing.assert_allclose(weight(policy.token_mean())[1] / weight(policy.token_mean())[0], 10.0, rtol=1e-5)
@@ -50,7 +50,8 @@ def test_a_long_answer_weighs_more_under_token_mean():
 
 def test_weights_and_penalties_enter_the_loss():
     terms = policy.Terms(
-        surrogates=jnp.array([[1.0, 2.0]]), weights=jnp.array([[3.0, 0.0]]), penalties=jnp.array([[0.5, 0.25]]))
+        surrogates=jnp.array([[1.0, 2.0]]), weights=jnp.array([[3.0, 0.0]]), penalties=jnp.array([[0.5, 0.25]])
+    )
     np.testing.assert_allclose(policy.token_sum()(terms), 0.75 - 3.0)
     with pytest.raises(ValueError, match="`surrogates` or `penalties`"):
         policy.token_mean()(policy.Terms(mask=MASK))
@@ -67,8 +68,10 @@ def test_filters_leave_the_gradient_of_the_sub_batch():
         tail = (policy.group_advantage(), policy.policy_gradient(), reduction())
         full = policy.Terms(rewards=rewards, group_ids=ids)
         part = policy.Terms(rewards=rewards[kept], group_ids=ids[kept])
-        whole = jax.grad(lambda x, t=tail, b=full: chain(policy.dynamic_filter(), *t)(b.replace(log_probs=x)))(log_probs)
-        alone = jax.grad(lambda x, t=tail, b=part: chain(*t)(b.replace(log_probs=x)))(log_probs[kept])
+        whole = jax.jit(jax.grad(lambda x, t=tail, b=full: chain(policy.dynamic_filter(), *t)(b.replace(log_probs=x))))(
+            log_probs
+        )
+        alone = jax.jit(jax.grad(lambda x, t=tail, b=part: chain(*t)(b.replace(log_probs=x))))(log_probs[kept])
         np.testing.assert_allclose(whole[kept], alone, rtol=1e-5)
         assert np.all(np.asarray(whole)[:2] == 0) and np.all(np.asarray(whole)[4:] == 0)
     degenerate = full.replace(rewards=jnp.zeros(6), log_probs=log_probs)
@@ -77,7 +80,9 @@ def test_filters_leave_the_gradient_of_the_sub_batch():
 
 def test_truncated_rows_leave_the_loss_before_or_after_the_group_statistics():
     terms = policy.Terms(
-        log_probs=-jnp.ones([3, 1]), rewards=jnp.array([1.0, 0.0, 5.0]), group_ids=jnp.zeros(3, jnp.int32),
+        log_probs=-jnp.ones([3, 1]),
+        rewards=jnp.array([1.0, 0.0, 5.0]),
+        group_ids=jnp.zeros(3, jnp.int32),
         truncated=jnp.array([False, False, True]),
     )
     tail = (policy.policy_gradient(), policy.token_mean())

@@ -59,7 +59,7 @@ def test_a_batch_of_uniform_groups_has_no_loss_and_no_gradient():
         ref_log_probs=jnp.ones([4, 3]),
     )
     loss = policy.dler(8, kl_coefficient=1.0)
-    value, gradient = jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.full([4, 3], 0.1))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.full([4, 3], 0.1))
     assert float(value) == 0.0 and np.all(np.asarray(gradient) == 0)
 
 
@@ -73,7 +73,7 @@ def selective_masking(mask_it):
     )
     steps = (policy.mask_tokens("control_tokens"),) if mask_it else ()
     loss = chain(policy.token_ratio(), policy.ppo_clip(), *steps, policy.token_mean())
-    return np.asarray(jax.grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.full([2, 4], 0.05)))
+    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.full([2, 4], 0.05)))
 
 
 def test_selective_loss_masking_changes_the_decision_token_and_the_count_alone():

@@ -11,7 +11,7 @@ from algax import chain, policy
 
 
 def value_and_gradient(loss, terms, log_probs):
-    return jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    return jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
 
 
 def batch(lengths, advantages):

@@ -29,7 +29,7 @@ def test_entropy_sft_trains_on_the_largest_scores(ratio, coefficient):
         filled = terms.replace(distribution=Logits(x), log_probs=Logits(x).log_probs(terms.tokens))
         return policy.entropy_sft(ratio=ratio, entropy_coefficient=coefficient)(filled)
 
-    value, gradient = jax.value_and_grad(loss)(logits)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(logits)
     np.testing.assert_allclose(value, losses[kept].mean(), rtol=1e-5)
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
 

@@ -32,7 +32,7 @@ log_probs = jnp.asarray(np.random.default_rng(1).normal(size=(4, 6)), jnp.float3
 
 
 def value_and_gradient(terms, loss):
-    return jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    return jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
 
 
 def test_void_rows_and_tool_tokens_have_no_gradient():
@@ -119,7 +119,7 @@ def test_progress_bonus():
 
 def test_first_stage_ignores_the_first_reward():
     def loss(rewards):
-        return jax.grad(lambda x: policy.score(1)(attempts(rewards).replace(log_probs=x)))(jnp.zeros([4, 3]))
+        return jax.jit(jax.grad(lambda x: policy.score(1)(attempts(rewards).replace(log_probs=x))))(jnp.zeros([4, 3]))
 
     np.testing.assert_array_equal(loss(ATTEMPTS), loss(ATTEMPTS.at[:, 0].set(jnp.arange(4.0))))
     assert np.any(loss(ATTEMPTS) != loss(ATTEMPTS.at[:, 1].set(jnp.arange(4.0))))

@@ -19,7 +19,7 @@ def loss_and_gradient(name, log_ratios, beta=1.0, **fields):
         terms = preference.Terms(log_probs=log_probs, ref_log_probs=ref, **fields)
         return preference.divergence_sft(name, beta=beta)(terms)
 
-    value, gradient = jax.value_and_grad(loss)(ref + jnp.asarray(log_ratios, jnp.float32))
+    value, gradient = jax.jit(jax.value_and_grad(loss))(ref + jnp.asarray(log_ratios, jnp.float32))
     return value, len(log_ratios) * gradient
 
 
@@ -69,7 +69,7 @@ def test_the_link_agrees_with_the_conjugate_in_its_range():
     for name in ("total_variation", "pearson_chi2", "squared_hellinger", "reverse_kl", "js"):
         steps = chain(preference.unpaired_log_ratio_score(), preference.imitation_link(name), preference.unpaired_mean())
         terms = preference.Terms(log_probs=jnp.asarray(x, jnp.float32), ref_log_probs=jnp.zeros(5))
-        after, _ = steps.update(terms, steps.init())
+        after, _ = jax.jit(steps.update)(terms, steps.init())
         expected = preference.divergence(name).conjugate(-jnp.asarray(x, jnp.float32))
         np.testing.assert_allclose(after.unpaired_losses, expected, rtol=1e-5)
 

@@ -50,7 +50,7 @@ def test_no_gradient_flows_through_the_reference_point():
     def loss(log_probs, kl_log_probs):
         return preference.kto(beta=0.3)(batch.replace(log_probs=log_probs, kl_log_probs=kl_log_probs))
 
-    own, through = jax.grad(loss, argnums=(0, 1))(batch.log_probs, batch.kl_log_probs)
+    own, through = jax.jit(jax.grad(loss, argnums=(0, 1)))(batch.log_probs, batch.kl_log_probs)
     slopes = sigmoid(0.3 * (H - KL.mean())) * sigmoid(-0.3 * (H - KL.mean()))
     np.testing.assert_allclose(own, 0.3 / 4 * np.where(LABELS, -slopes, slopes), rtol=1e-5)
     np.testing.assert_array_equal(through, 0.0)
@@ -65,7 +65,7 @@ def test_masked_responses_change_nothing():
         kl_mask=jnp.array([1, 1, 1, 0]),
     )
     loss = preference.kto(beta=0.3)
-    value, gradient = jax.value_and_grad(lambda x: loss(padded.replace(log_probs=x)))(padded.log_probs)
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(padded.replace(log_probs=x))))(padded.log_probs)
     np.testing.assert_allclose(value, loss(terms()), rtol=1e-6)
     assert np.all(np.isfinite(gradient)) and gradient[-1] == 0
 
@@ -88,7 +88,7 @@ def test_paired_kto_and_the_gradient_through_its_reference_points(shift):
         return preference.paired_kto(beta=0.4)(batch.replace(ref_chosen_log_probs=zeros, ref_rejected_log_probs=zeros))
 
     arrays = [jnp.asarray(x, jnp.float32) for x in (chosen, rejected)]
-    value, gradient = jax.value_and_grad(loss, argnums=(0, 1))(*arrays)
+    value, gradient = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(*arrays)
     np.testing.assert_allclose(value, paired(chosen, rejected, 0.4), rtol=1e-5)
     for side in (0, 1):
         for i in range(4):

@@ -107,7 +107,7 @@ def test_padding_and_garbage_behind_the_mask_change_nothing(name):
     def loss(chosen):
         return transform(terms(**{**padded, "chosen_log_probs": chosen}).replace(mask=mask))
 
-    value, gradient = jax.value_and_grad(loss)(padded["chosen_log_probs"])
+    value, gradient = jax.jit(jax.value_and_grad(loss))(padded["chosen_log_probs"])
     np.testing.assert_allclose(value, transform(terms()), rtol=1e-6)
     assert np.all(np.isfinite(gradient)) and gradient[-1] == 0
 
@@ -134,7 +134,7 @@ def gradients(transform, batch):
     def loss(chosen, rejected):
         return transform(batch.replace(chosen_log_probs=chosen, rejected_log_probs=rejected))
 
-    return jax.grad(loss, argnums=(0, 1))(batch.chosen_log_probs, batch.rejected_log_probs)
+    return jax.jit(jax.grad(loss, argnums=(0, 1)))(batch.chosen_log_probs, batch.rejected_log_probs)
 
 
 def test_dpo_slopes_are_the_pair_weights():
@@ -174,9 +174,9 @@ def test_discopop_mixes_half_and_half_for_large_tau():
 
 def test_odds_near_certainty_stay_finite():
     for log_p in (-1e-4, -1e-9, 0.0):
-        value, gradient = jax.value_and_grad(lambda x: preference.orpo()(scalars(0.0, -1.0).replace(chosen_log_probs=x)))(
-            jnp.array([log_p], jnp.float32)
-        )
+        value, gradient = jax.jit(
+            jax.value_and_grad(lambda x: preference.orpo()(scalars(0.0, -1.0).replace(chosen_log_probs=x)))
+        )(jnp.array([log_p], jnp.float32))
         assert np.isfinite(value) and np.all(np.isfinite(gradient))
 
 

@@ -60,7 +60,9 @@ def test_awr_equals_its_formula_and_has_no_policy_gradient_by_the_values():
     def loss(log_probs, values):
         return pretrain.awr(beta=0.5, alpha=0.3)(terms(log_probs=log_probs, values=values))
 
-    value, (by_log_probs, by_values) = jax.value_and_grad(loss, argnums=(0, 1))(jnp.asarray(LOG_PROBS), jnp.asarray(VALUES))
+    value, (by_log_probs, by_values) = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(
+        jnp.asarray(LOG_PROBS), jnp.asarray(VALUES)
+    )
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     np.testing.assert_allclose(by_values, np.where(MASK, 2 * 0.7 * (values - rewards) / MASK.sum(), 0.0), rtol=1e-5)
     np.testing.assert_allclose(by_log_probs, np.where(MASK, -0.3 * weights / MASK.sum(), 0.0), rtol=1e-5)
@@ -83,8 +85,10 @@ def test_unlikelihood_of_a_bad_token():
 
 def test_unlikelihood_of_a_certain_token_is_finite():
     sure = jnp.array([[0.0, -1e4]])
-    loss, gradient = jax.value_and_grad(
-        lambda x: pretrain.unlikelihood(threshold=0.0)(pretrain.Terms(log_probs=x, token_scores=jnp.ones((1, 2))))
+    loss, gradient = jax.jit(
+        jax.value_and_grad(
+            lambda x: pretrain.unlikelihood(threshold=0.0)(pretrain.Terms(log_probs=x, token_scores=jnp.ones((1, 2))))
+        )
     )(sure)
     np.testing.assert_allclose(loss, -np.log(1e-20) / 2, rtol=1e-6)
     np.testing.assert_array_equal(gradient, [[0.0, 0.0]])
@@ -111,5 +115,5 @@ def test_parts_of_a_batch_add_up_by_tokens():
         return tx.update(None, tx.init(params), params, terms=data)[0]
 
     np.testing.assert_allclose([step(1), step(2)], 1.0, rtol=1e-6)
-    by_token = jax.grad(lambda x: pretrain.next_token()(pretrain.Terms(log_probs=x, mask=mask)))(jnp.zeros((2, 3)))
+    by_token = jax.jit(jax.grad(lambda x: pretrain.next_token()(pretrain.Terms(log_probs=x, mask=mask))))(jnp.zeros((2, 3)))
     np.testing.assert_allclose(-by_token.sum(1), [0.25, 0.75], rtol=1e-6)

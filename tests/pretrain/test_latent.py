@@ -50,7 +50,7 @@ def test_a_latent_without_labels_has_no_gradient_and_the_others_have(reduction):
         terms = pretrain.Terms(log_probs=distribution.log_probs(tokens), **fields)
         return pretrain.step_supervision(3, reduction)(terms)
 
-    gradient = np.asarray(jax.grad(of_latents)(jnp.asarray(RNG.normal(size=(3, 3, 5)), jnp.float32)))
+    gradient = np.asarray(jax.jit(jax.grad(of_latents))(jnp.asarray(RNG.normal(size=(3, 3, 5)), jnp.float32)))
     has_labels = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0]], bool)
     np.testing.assert_array_equal(np.abs(gradient).sum(axis=-1) > 0, has_labels)
 
@@ -79,5 +79,5 @@ def test_latents_are_the_states_before_them_in_order():
     np.testing.assert_allclose(filled(jnp.asarray(embeddings)), expected, rtol=1e-5)
     np.testing.assert_allclose(filled(jnp.where(latent[..., None], 9.0, embeddings)), expected, rtol=1e-5)
     # The gradient flows through the chain of latents: the last latent of row 0 depends on its first embedding.
-    gradient = jax.grad(lambda x: filled(x)[0, 4, 0])(jnp.asarray(embeddings))
+    gradient = jax.jit(jax.grad(lambda x: filled(x)[0, 4, 0]))(jnp.asarray(embeddings))
     np.testing.assert_allclose(gradient[0, 0, 0], 1 + 2 * 1 + 3 * (1 + 2), rtol=1e-6)

@@ -57,7 +57,9 @@ def test_spans_have_their_counts_and_every_place_its_share():
 def test_all_ways_to_cut_are_equally_likely():
     # 4 tokens of noise in 2 spans among 8: 3 x 3 masks.
     keys = jax.random.split(jax.random.key(7), 1800)
-    masks = np.asarray(jax.vmap(lambda key: pretrain.span_noise(key, jnp.array([8]), 8, rate=0.5, mean_span=2.0)[0])(keys))
+    masks = np.asarray(
+        jax.jit(jax.vmap(lambda key: pretrain.span_noise(key, jnp.array([8]), 8, rate=0.5, mean_span=2.0)[0]))(keys)
+    )
     _, counts = np.unique(masks, axis=0, return_counts=True)
     assert len(counts) == 9 and np.sum((counts - 200) ** 2 / 200) < 26.1  # chi square of 8, p = 0.001
 
@@ -76,7 +78,7 @@ def test_independent_noise():
 
 @pytest.mark.parametrize(("rate", "lengths"), [(0.5, {1, 2, 3, 4, 5}), (0.25, {2, 3, 4, 5}), (0.0, {5})])
 def test_prefixes(rate, lengths):
-    masks = np.asarray(jax.vmap(lambda key: pretrain.prefix_noise(key, jnp.array([6, 1]), 7, rate=rate))(KEYS))
+    masks = np.asarray(jax.jit(jax.vmap(lambda key: pretrain.prefix_noise(key, jnp.array([6, 1]), 7, rate=rate)))(KEYS))
     found = masks[:, 0].sum(axis=1)
     assert set(found) == lengths and masks[:, 1].sum() == len(KEYS)
     assert (masks[:, 0] == (np.arange(7) < found[:, None])).all()

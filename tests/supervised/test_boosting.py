@@ -36,7 +36,7 @@ def test_residuals_are_minus_the_gradient_and_the_start_is_the_best_constant(nam
     loss, y = LOSSES[name], TARGETS[name]
     assert isinstance(loss, supervised.BoostingLoss)
     scores = jnp.asarray(RNG.normal(size=y.shape), jnp.float32)
-    gradient = jax.grad(lambda s: jnp.sum(loss.value(y, s)))(scores)
+    gradient = jax.jit(jax.grad(lambda s: jnp.sum(loss.value(y, s))))(scores)
     np.testing.assert_allclose(loss.residual(y, scores), -gradient, rtol=1e-5, atol=1e-6)
     if name != "cross_entropy":
         start = jnp.broadcast_to(loss.initial(y)[None, :], y.shape)
@@ -49,7 +49,7 @@ def test_newton_steps_divide_by_the_diagonal_curvature(name):
     scores, h = (jnp.asarray(RNG.normal(size=y.shape), jnp.float32) for _ in range(2))
     residual = loss.residual(y, scores)
     # Entry by entry, so for the softmax the diagonal of its Hessian alone.
-    entries = jax.vmap(lambda row, s: jnp.diag(jax.hessian(lambda t: loss.value(row[None], t[None])[0])(s)))(y, scores)
+    entries = jax.jit(jax.vmap(lambda row, s: jnp.diag(jax.hessian(lambda t: loss.value(row[None], t[None])[0])(s))))(y, scores)
     expected = jnp.sum(residual * h) / jnp.sum(h**2 * entries)
     np.testing.assert_allclose(loss.newton_step(y, residual, h), expected, rtol=1e-4)
     assert loss.newton_step(y, residual, jnp.zeros_like(h)) == 0.0

@@ -35,7 +35,7 @@ def test_cross_entropy_equals_its_definition(smoothing):
 
 
 def test_cross_entropy_gradient_is_softmax_minus_target():
-    gradient = jax.grad(lambda x: supervised.cross_entropy(0.2)(terms(x)))(jnp.asarray(LOGITS))
+    gradient = jax.jit(jax.grad(lambda x: supervised.cross_entropy(0.2)(terms(x))))(jnp.asarray(LOGITS))
     x = LOGITS.astype(np.float64)
     softmax = np.exp(x) / np.exp(x).sum(-1, keepdims=True)
     target = 0.8 * np.eye(3)[LABELS] + 0.2 / 3
@@ -43,7 +43,7 @@ def test_cross_entropy_gradient_is_softmax_minus_target():
 
 
 def test_stablemax_of_one_and_minus_one():
-    value, gradient = jax.value_and_grad(lambda x: supervised.stablemax_cross_entropy()(terms(x, np.array([0]))))(
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: supervised.stablemax_cross_entropy()(terms(x, np.array([0])))))(
         jnp.array([[1.0, -1.0]])
     )
     np.testing.assert_allclose(np.exp(supervised.log_stablemax(jnp.array([1.0, -1.0]))), [0.8, 0.2], rtol=1e-6)
@@ -52,7 +52,7 @@ def test_stablemax_of_one_and_minus_one():
 
 
 def test_stablemax_gradient_equals_its_formula():
-    gradient = jax.grad(lambda x: supervised.stablemax_cross_entropy()(terms(x)))(jnp.asarray(LOGITS))
+    gradient = jax.jit(jax.grad(lambda x: supervised.stablemax_cross_entropy()(terms(x))))(jnp.asarray(LOGITS))
     _, scores = stablemax_oracle(LOGITS)
     slopes = np.where(LOGITS >= 0, 1.0, scores**2)
     own = np.eye(3)[LABELS] * slopes / scores
@@ -77,8 +77,8 @@ def test_stablemax_of_equal_logits_is_uniform_only_with_a_meaning_for_shifts():
 
 def test_only_stablemax_keeps_learning_from_well_classified_examples():
     logits, labels = np.array([[120.0, 0.0, 0.0]], np.float32), np.array([0])
-    softmax = jax.grad(lambda x: supervised.cross_entropy()(terms(x, labels)))(jnp.asarray(logits))
-    stablemax = jax.grad(lambda x: supervised.stablemax_cross_entropy()(terms(x, labels)))(jnp.asarray(logits))
+    softmax = jax.jit(jax.grad(lambda x: supervised.cross_entropy()(terms(x, labels))))(jnp.asarray(logits))
+    stablemax = jax.jit(jax.grad(lambda x: supervised.stablemax_cross_entropy()(terms(x, labels))))(jnp.asarray(logits))
     assert np.all(np.asarray(softmax) == 0)
     assert np.all(np.asarray(stablemax) != 0)
 
@@ -89,7 +89,7 @@ def test_only_stablemax_keeps_learning_from_well_classified_examples():
 def test_masked_examples_change_nothing(loss):
     logits = np.concatenate([LOGITS, [[np.nan, np.inf, 0.0]]]).astype(np.float32)
     labels, mask = np.append(LABELS, -100), np.array([True] * 4 + [False])
-    value, gradient = jax.value_and_grad(lambda x: loss(terms(x, labels, mask=jnp.asarray(mask))))(jnp.asarray(logits))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms(x, labels, mask=jnp.asarray(mask)))))(jnp.asarray(logits))
     np.testing.assert_allclose(value, loss(terms()), rtol=1e-6)
     assert np.all(np.asarray(gradient)[4] == 0) and np.all(np.isfinite(gradient))
 

@@ -16,7 +16,7 @@ def test_squared_error_and_its_gradient_over_rows_that_count():
         terms = supervised.Terms(targets=jnp.asarray(targets), mask=mask, logits=outputs)
         return supervised.squared_error()(terms)
 
-    value, gradient = jax.value_and_grad(loss)(jnp.asarray(logits))
+    value, gradient = jax.jit(jax.value_and_grad(loss))(jnp.asarray(logits))
     errors = logits[:2] - targets[:2]
     np.testing.assert_allclose(value, 0.5 * np.mean(np.sum(errors**2, axis=1)), rtol=1e-6)
     np.testing.assert_allclose(gradient, np.concatenate([errors / 2, np.zeros((1, 2))]), rtol=1e-6)

@@ -21,10 +21,10 @@ def softmax(x):
 def run(loss, logits=LOGITS, weak=WEAK, **fields):
     def value(logits):
         terms = supervised.Terms(logits=logits, soft_labels=jnp.asarray(weak, jnp.float32), **fields)
-        after, _ = loss.update(terms, loss.init())
+        after, _ = jax.jit(loss.update)(terms, loss.init())
         return after.loss, after.soft_targets
 
-    (value, targets), gradient = jax.value_and_grad(value, has_aux=True)(jnp.asarray(logits, jnp.float32))
+    (value, targets), gradient = jax.jit(jax.value_and_grad(value, has_aux=True))(jnp.asarray(logits, jnp.float32))
     return value, np.asarray(targets), gradient
 
 

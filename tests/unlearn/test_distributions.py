@@ -42,14 +42,14 @@ def forget(logits):
 
 
 def test_retain_kl_value_and_gradient():
-    value, gradient = jax.value_and_grad(lambda x: unlearn.retain_kl()(retain(x, spoilt(REFERENCE))))(spoilt(LOGITS))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.retain_kl()(retain(x, spoilt(REFERENCE)))))(spoilt(LOGITS))
     p, q = softmax(LOGITS), softmax(REFERENCE)
     np.testing.assert_allclose(value, (q * np.log(q / p)).sum(-1)[MASK].mean(), rtol=1e-5)
     np.testing.assert_allclose(gradient, np.where(MASK[..., None], (p - q) / 5, 0.0), rtol=1e-4, atol=1e-7)
 
 
 def test_retain_kl_vanishes_at_the_reference_and_ignores_shifts():
-    value, gradient = jax.value_and_grad(lambda x: unlearn.retain_kl()(retain(x)))(jnp.asarray(REFERENCE))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.retain_kl()(retain(x))))(jnp.asarray(REFERENCE))
     np.testing.assert_allclose(value, 0.0, atol=1e-6)
     np.testing.assert_allclose(gradient, 0.0, atol=1e-7)
     shift = RNG.normal(size=(2, 3, 1)).astype(np.float32)
@@ -60,7 +60,7 @@ def test_retain_kl_vanishes_at_the_reference_and_ignores_shifts():
 
 def test_retain_kl_with_tokens_the_reference_never_says():
     impossible = np.where(np.arange(5) == 3, -np.inf, REFERENCE).astype(np.float32)
-    value, gradient = jax.value_and_grad(lambda x: unlearn.retain_kl()(retain(x, impossible)))(jnp.asarray(LOGITS))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.retain_kl()(retain(x, impossible))))(jnp.asarray(LOGITS))
     p, q = softmax(LOGITS), softmax(impossible)
     expected = np.where(q > 0, q * np.log(np.where(q > 0, q, 1) / p), 0).sum(-1)[MASK].mean()
     np.testing.assert_allclose(value, expected, rtol=1e-5)
@@ -75,22 +75,24 @@ def test_retain_kl_in_chunks():
         terms = unlearn.Terms(retain_distribution=make(hidden, kernel), ref_retain_distribution=make(hidden, kernels[1]))
         return unlearn.retain_kl()(terms)
 
-    plain = jax.value_and_grad(loss)(kernels[0], lambda h, k: Logits(jnp.asarray(h) @ k))
-    chunked = jax.value_and_grad(loss)(kernels[0], lambda h, k: FactoredLogits(jnp.asarray(h), k, chunk_size=4))
+    plain = jax.jit(jax.value_and_grad(loss), static_argnums=1)(kernels[0], lambda h, k: Logits(jnp.asarray(h) @ k))
+    chunked = jax.jit(jax.value_and_grad(loss), static_argnums=1)(
+        kernels[0], lambda h, k: FactoredLogits(jnp.asarray(h), k, chunk_size=4)
+    )
     np.testing.assert_allclose(chunked[0], plain[0], rtol=1e-5)
     np.testing.assert_allclose(chunked[1], plain[1], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("strength", [0.0, 3.0])
 def test_undial_is_the_cross_entropy_to_the_adjusted_reference(strength):
-    value, gradient = jax.value_and_grad(lambda x: unlearn.undial(strength=strength)(forget(x)))(spoilt(LOGITS))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.undial(strength=strength)(forget(x))))(spoilt(LOGITS))
     p, teacher = softmax(LOGITS), softmax(REFERENCE - strength * np.eye(5)[TOKENS])
     np.testing.assert_allclose(value, -(teacher * np.log(p)).sum(-1)[MASK].mean(), rtol=1e-5)
     np.testing.assert_allclose(gradient, np.where(MASK[..., None], (p - teacher) / 5, 0.0), rtol=1e-4, atol=1e-7)
 
 
 def test_undial_without_strength_rests_at_the_reference():
-    value, gradient = jax.value_and_grad(lambda x: unlearn.undial(strength=0.0)(forget(x)))(jnp.asarray(REFERENCE))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.undial(strength=0.0)(forget(x))))(jnp.asarray(REFERENCE))
     q = softmax(REFERENCE)
     np.testing.assert_allclose(value, -(q * np.log(q)).sum(-1)[MASK].mean(), rtol=1e-5)
     np.testing.assert_allclose(gradient, 0.0, atol=1e-7)
@@ -99,7 +101,7 @@ def test_undial_without_strength_rests_at_the_reference():
 @pytest.mark.parametrize("ignore_first", [0, 1])
 def test_ce_u_moves_probability_from_the_token_to_the_others(ignore_first):
     loss = unlearn.ce_u(ignore_first=ignore_first)
-    value, gradient = jax.value_and_grad(lambda x: loss(forget(x)))(spoilt(LOGITS))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(forget(x))))(spoilt(LOGITS))
     counted = MASK & (np.cumsum(MASK, 1) > ignore_first)
     p, own = softmax(LOGITS), np.eye(5)[TOKENS]
     others = p * (1 - own)
@@ -113,6 +115,6 @@ def test_ce_u_moves_probability_from_the_token_to_the_others(ignore_first):
 def test_ce_u_of_a_certain_token_is_finite():
     certain = np.zeros((2, 3, 5), np.float32)
     np.put_along_axis(certain, TOKENS[..., None], 1e4, -1)
-    value, gradient = jax.value_and_grad(lambda x: unlearn.ce_u(ignore_first=0)(forget(x)))(jnp.asarray(certain))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.ce_u(ignore_first=0)(forget(x))))(jnp.asarray(certain))
     assert np.isfinite(value) and np.all(np.isfinite(gradient))
     np.testing.assert_allclose(np.take_along_axis(np.asarray(gradient), TOKENS[..., None], -1)[..., 0], MASK / 5, rtol=1e-5)

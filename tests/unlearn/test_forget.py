@@ -27,7 +27,7 @@ def sequences(ratios):
 
 
 def value_and_grad(loss, **fields):
-    return jax.value_and_grad(lambda x: loss(terms(x, **fields)))(jnp.asarray(fields.pop("log_probs", LOG_PROBS)))
+    return jax.jit(jax.value_and_grad(lambda x: loss(terms(x, **fields))))(jnp.asarray(fields.pop("log_probs", LOG_PROBS)))
 
 
 def test_gradient_ascent_is_minus_the_token_mean():
@@ -44,7 +44,7 @@ def test_gradient_ascent_on_uniform_logits():
 
 
 def test_npo_at_the_reference_has_the_gradient_of_ascent_on_sequences():
-    value, gradient = jax.value_and_grad(lambda x: unlearn.npo(beta=0.1)(terms(x)))(jnp.asarray(REFERENCE))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: unlearn.npo(beta=0.1)(terms(x))))(jnp.asarray(REFERENCE))
     np.testing.assert_allclose(value, 13.862944, rtol=1e-6)
     np.testing.assert_allclose(gradient, np.where(MASK, 1 / 2, 0.0), rtol=1e-5)  # two rows with tokens
 
@@ -57,7 +57,7 @@ def test_npo_stated_values():
 
 def test_npo_gradient_is_weighted_ascent():
     ratios = jnp.array([0.3, -4.0, 7.0])
-    gradient = jax.grad(lambda r: unlearn.npo(beta=0.5)(sequences(r)))(ratios)
+    gradient = jax.jit(jax.grad(lambda r: unlearn.npo(beta=0.5)(sequences(r))))(ratios)
     np.testing.assert_allclose(gradient, unlearn.npo_weights(ratios, 0.5) / 3, rtol=1e-5)
     result, _ = unlearn.npo(beta=0.5).update(sequences(ratios), ())
     np.testing.assert_allclose(
@@ -68,7 +68,7 @@ def test_npo_gradient_is_weighted_ascent():
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.floats(-30, 30, width=32), min_size=3, max_size=3))
 def test_npo_is_positive_with_bounded_slopes(ratios):
-    value, gradient = jax.value_and_grad(lambda r: unlearn.npo()(sequences(r)))(jnp.asarray(ratios, jnp.float32))
+    value, gradient = jax.jit(jax.value_and_grad(lambda r: unlearn.npo()(sequences(r))))(jnp.asarray(ratios, jnp.float32))
     assert value > 0
     assert np.all((np.asarray(gradient) > 0) & (np.asarray(gradient) < 2 / 3))
 
@@ -154,7 +154,7 @@ def test_gradient_difference_vanishes_on_equal_batches_and_has_its_limits():
         return unlearn.gradient_difference(**weights)(both)
 
     x = jnp.asarray(LOG_PROBS)
-    value, gradient = jax.value_and_grad(loss)(x)
+    value, gradient = jax.jit(jax.value_and_grad(loss))(x)
     assert value == 0 and np.all(np.asarray(gradient) == 0)
     np.testing.assert_allclose(loss(x, alpha=0.0), unlearn.gradient_ascent()(terms()), rtol=1e-6)
     np.testing.assert_allclose(loss(x, gamma=0.0), -LOG_PROBS[MASK].astype(np.float64).mean(), rtol=1e-6)

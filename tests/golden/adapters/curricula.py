@@ -50,7 +50,7 @@ def socratic_zero(inputs, hyperparameters):
     success = jnp.mean(jnp.asarray(inputs["correct"]), axis=1)
     utility = curriculum.gaussian_utility(success, mu=hyperparameters["mu"], sigma=hyperparameters["sigma"])
     terms = policy.Terms(rewards=utility)
-    loss, gradient = jax.value_and_grad(lambda x: policy.reinforce()(terms.replace(log_probs=x[:, None])))(
+    loss, gradient = jax.jit(jax.value_and_grad(lambda x: policy.reinforce()(terms.replace(log_probs=x[:, None]))))(
         jnp.asarray(inputs["logp"])
     )
     return {
@@ -107,7 +107,7 @@ def scaling_inter(inputs, hyperparameters):
     del inputs
     schedule = schedules.staged(hyperparameters["rounds"], hyperparameters["steps_per_stage"])
     steps = {name: jnp.arange(shape[0]) for name, shape in hyperparameters["output_shapes"].items()}
-    return {name: jax.vmap(schedule)(steps[name]).astype(jnp.int32) for name in steps}
+    return {name: jax.jit(jax.vmap(schedule))(steps[name]).astype(jnp.int32) for name in steps}
 
 
 def stat_skills(inputs, hyperparameters):

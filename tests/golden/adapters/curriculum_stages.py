@@ -10,7 +10,7 @@ def octothinker(inputs, hyperparameters):
     h = hyperparameters
     peak, options = h["peak"], {"warmup": 0, "stable": h["stable_steps"], "decay_steps": h["decay_steps"]}
     rate = schedules.warmup_stable_decay_constant(peak, h["end_fraction"] * peak, shape=h["shape"], **options)
-    return {"lr": jax.vmap(rate)(jnp.asarray(inputs["step"]))}
+    return {"lr": jax.jit(jax.vmap(rate))(jnp.asarray(inputs["step"]))}
 
 
 def itool(inputs, hyperparameters):
@@ -33,14 +33,14 @@ def itool(inputs, hyperparameters):
             return loss(win, lose, ones)
         return jax.vmap(lambda *row: loss(*(value[None] for value in row)))(win, lose, ones)
 
-    grads = jax.grad(losses, argnums=(0, 1))(x["logp_win"], x["logp_lose"], True)
+    grads = jax.jit(jax.grad(losses, argnums=(0, 1)), static_argnums=2)(x["logp_win"], x["logp_lose"], True)
     return {
         "score": score,
         "best": jnp.argmax(score, axis=1),
         "win": pairs.win,
         "lose": pairs.lose,
         "use": pairs.where,
-        "loss": losses(x["logp_win"], x["logp_lose"], False),
+        "loss": jax.jit(losses, static_argnums=2)(x["logp_win"], x["logp_lose"], False),
         "grad_win": grads[0],
         "grad_lose": grads[1],
     }

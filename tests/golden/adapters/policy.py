@@ -9,7 +9,7 @@ from algax import Logits, chain, policy
 
 def _values(loss, terms, *fields):
     """The fields a chain writes."""
-    after, _ = loss.update(terms, loss.init())
+    after, _ = jax.jit(loss.update)(terms, loss.init())
     return [getattr(after, field) for field in fields]
 
 
@@ -64,7 +64,7 @@ def losses(inputs, hyperparameters):
 
     def value_and_gradient(loss, advantages):
         terms = policy.Terms(mask=x["mask"], old_log_probs=x["old_logp"], advantages=advantages)
-        return jax.value_and_grad(lambda log_probs: loss(terms.replace(log_probs=log_probs)))(x["logp"])
+        return jax.jit(jax.value_and_grad(lambda log_probs: loss(terms.replace(log_probs=log_probs))))(x["logp"])
 
     outputs = {}
     for name, surrogate in surrogates.items():
@@ -88,7 +88,8 @@ def kl(inputs, hyperparameters):
         outputs[f"out_{name}"] = policy.kl_estimates(x["logp"], x["ref_logp"], estimator)
         loss = chain(policy.kl_penalty(1.0, estimator=estimator), policy.token_sum())
         terms = policy.Terms(mask=x["mask"], ref_log_probs=x["ref_logp"])
-        outputs[f"out_{name}_grad_of_masked_sum"] = jax.grad(lambda v, f=loss, t=terms: f(t.replace(log_probs=v)))(x["logp"])
+        gradient = jax.jit(jax.grad(lambda v, f=loss, t=terms: f(t.replace(log_probs=v))))
+        outputs[f"out_{name}_grad_of_masked_sum"] = gradient(x["logp"])
 
     terms = policy.Terms(ref_distribution=Logits(x["ref_logits"]))
     for name, penalty, sign in (
@@ -99,7 +100,7 @@ def kl(inputs, hyperparameters):
         full = terms.replace(distribution=Logits(x["logits"]))
         outputs[f"out_{name}"] = sign * _values(penalty, full, "penalties")[0]
         loss = chain(penalty, policy.token_sum())
-        gradient = jax.grad(lambda v, f=loss: f(terms.replace(mask=x["mask"], distribution=Logits(v))))(x["logits"])
+        gradient = jax.jit(jax.grad(lambda v, f=loss: f(terms.replace(mask=x["mask"], distribution=Logits(v)))))(x["logits"])
         outputs[f"out_{name}_grad_logits"] = sign * gradient
     return outputs
 
@@ -122,7 +123,7 @@ def value_loss(inputs, hyperparameters):
     x = {name.removeprefix("in_"): jnp.asarray(value) for name, value in inputs.items()}
     loss = policy.value_loss(clip=hyperparameters["clip"])
     terms = policy.Terms(mask=x["mask"], returns=x["returns"], old_values=x["old_values"])
-    value, gradient = jax.value_and_grad(lambda values: loss(terms.replace(values=values)))(x["value_pred"])
+    value, gradient = jax.jit(jax.value_and_grad(lambda values: loss(terms.replace(values=values))))(x["value_pred"])
     return {"out_loss": value, "out_grad_value_pred": gradient}
 
 

@@ -171,7 +171,7 @@ def macro_action(inputs, hyperparameters):
             for name, value in per_token.items():
                 outputs[f"out_{name}_{cut}_{pool}"] = value[:, starts]
             loss = chain(policy.token_ratio(), policy.ppo_clip(low=h["clip"], high=h["clip"]), policy.token_mean())
-            value, gradient = jax.value_and_grad(lambda v, f=loss, t=after: f(t.replace(log_probs=v)))(x["logp"])
+            value, gradient = jax.jit(jax.value_and_grad(lambda v, f=loss, t=after: f(t.replace(log_probs=v))))(x["logp"])
             outputs |= {f"out_loss_{cut}_{pool}": value, f"out_grad_logp_{cut}_{pool}": gradient}
     return outputs
 
@@ -185,7 +185,7 @@ def stable_reinforce(inputs, hyperparameters):
         policy.sequence_mean_token_mean(),
     )
     terms = policy.Terms(mask=x["mask"], old_log_probs=x["old_logp"], advantages=x["token_advantages"])
-    value, gradient = jax.value_and_grad(lambda v: loss(terms.replace(log_probs=v)))(x["logp"])
+    value, gradient = jax.jit(jax.value_and_grad(lambda v: loss(terms.replace(log_probs=v))))(x["logp"])
     outliers = policy.Terms(mask=x["mask"], advantages=x["filter_in"])
     filtered = _run(policy.sigma_filter(sigmas=h["filter_k"]), outliers)[0].advantages
     return {"out_loss": value, "out_grad_logp": gradient, "out_filter_out": filtered}
@@ -201,7 +201,7 @@ def _dpo(loss, log_probs, ref_log_probs, lengths=None):
             fields[f"{side}_lengths"] = jnp.ones_like(log_probs[i]) if lengths is None else lengths[i].astype(jnp.float32)
         return loss(preference.Terms(**fields))
 
-    return jax.value_and_grad(value)(log_probs)
+    return jax.jit(jax.value_and_grad(value))(log_probs)
 
 
 def rlvr(inputs, hyperparameters):
@@ -234,7 +234,7 @@ def step_advantage(inputs, hyperparameters):
         jnp.stack([x["ref_logp_pos"], x["ref_logp_prefix"]]),
     )
     weighted = policy.advantage_weighted_steps(beta=h["beta"], weight_max=h["weight_max"])
-    loss, gradient = jax.value_and_grad(lambda v: weighted(terms.replace(log_probs=v)))(x["step_logp"])
+    loss, gradient = jax.jit(jax.value_and_grad(lambda v: weighted(terms.replace(log_probs=v))))(x["step_logp"])
     return {
         "out_step_advantage": _run(policy.step_advantage(), terms)[0].advantages,
         "out_first_pit": policy.first_pit(x["q"], mask),

@@ -24,7 +24,7 @@ def record(x, **fields):
 
 
 def value_and_gradient(loss, terms, log_probs):
-    return jax.value_and_grad(lambda value: loss(terms.replace(log_probs=value)))(log_probs)
+    return jax.jit(jax.value_and_grad(lambda value: loss(terms.replace(log_probs=value))))(log_probs)
 
 
 def clip_cov(inputs, hyperparameters):
@@ -91,7 +91,7 @@ def siren(inputs, hyperparameters):
     entropies = policy.nucleus_entropies(Logits(x["logits"]), **settings)
     kept, bounds = policy.peak_mask(entropies, x["mask"] > 0, h["quantile"])
     after, _ = loss.update(policy.Terms(mask=x["mask"], distribution=Logits(x["logits"])), loss.init())
-    value, gradient = jax.value_and_grad(penalty)(x["logits"])
+    value, gradient = jax.jit(jax.value_and_grad(penalty))(x["logits"])
     return {
         "out_top_p_entropy": entropies,
         "out_peak_mask": kept.astype(jnp.float32),
@@ -159,7 +159,7 @@ def light_if(inputs, hyperparameters):
         return record(x, distribution=distribution, log_probs=distribution.log_probs(x["tokens"]))
 
     def of_logits(loss):
-        return jax.value_and_grad(lambda logits: loss(filled(logits)))(x["logits"])
+        return jax.jit(jax.value_and_grad(lambda logits: loss(filled(logits))))(x["logits"])
 
     def bonus(detach):
         return policy.adaptive_entropy_bonus(scale=h["cov_scale"], limit=h["coef_max"], detach=detach)
@@ -198,7 +198,7 @@ def arbitrary_entropy(inputs, hyperparameters):
             rows = Logits(jnp.broadcast_to(logits, (logits.size, 1, logits.size)))
             return chain(policy.policy_gradient(), policy.token_sum())(samples.replace(log_probs=rows.log_probs(tokens)))
 
-        return -jax.grad(objective)(logits) @ jax.grad(lambda logits: Logits(logits).entropies())(logits)
+        return -jax.jit(jax.grad(objective))(logits) @ jax.jit(jax.grad(lambda logits: Logits(logits).entropies()))(logits)
 
     return {
         "out_loss": value,

@@ -15,7 +15,7 @@ def _after(loss, terms, field):
 
 
 def _value_and_gradient(loss, terms, log_probs):
-    return jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    return jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
 
 
 def prefix_rft(inputs, hyperparameters):
@@ -159,7 +159,7 @@ def gtr(inputs, hyperparameters):
         preset = policy.gtr(thought_weight=h["lambda"], imitation=imitation, low=h["clip"], high=h["clip"])
         return preset(terms.replace(log_probs=both(log_probs, x["sft_logp"])))
 
-    value, gradient = jax.value_and_grad(loss)(x["logp"], h["sft_weight"])
+    value, gradient = jax.jit(jax.value_and_grad(loss), static_argnums=1)(x["logp"], h["sft_weight"])
     ppo = loss(x["logp"], 0.0)
     record = policy.Terms(mask=own, thoughts=x["thought_mask"]).prepare()
     return {
@@ -195,7 +195,7 @@ def soft_tokens(inputs, hyperparameters):
     def loss(logits):
         return objective(terms.replace(log_probs=log_probs(logits)[0]))
 
-    value, gradient = jax.value_and_grad(loss)(x["logits"])
+    value, gradient = jax.jit(jax.value_and_grad(loss))(x["logits"])
     densities, mixture, soft = log_probs(x["logits"])
     return {"mixture": mixture, "soft": soft, "logp": densities, "loss": value, "grad_logits": gradient}
 
@@ -219,7 +219,7 @@ def carft(inputs, hyperparameters):
     def total(states, scores):
         return 0.5 * sum(losses(states, scores, True))
 
-    value, gradients = jax.value_and_grad(total, argnums=(0, 1))(x["h"], x["v"])
+    value, gradients = jax.jit(jax.value_and_grad(total, argnums=(0, 1)))(x["h"], x["v"])
     outputs = {"loss_code": value, "grad_h_code": gradients[0], "grad_v_code": gradients[1]}
     for name, released in (("eq", False), ("code", True)):
         outputs[f"loss_pos_{name}"], outputs[f"loss_neg_{name}"] = losses(x["h"], x["v"], released)
@@ -252,7 +252,7 @@ def expo_selfexplain(inputs, hyperparameters):
     def dpo(log_probs):
         return preference.dpo(beta=h["beta_dpo"])(pairs.replace(chosen_log_probs=total(log_probs, x["mask"])))
 
-    value, gradient = jax.value_and_grad(dpo)(x["logp"])
+    value, gradient = jax.jit(jax.value_and_grad(dpo))(x["logp"])
     return {
         "sft_all": policy.exp_grpo(beta=h["beta_sft"])(terms),
         "sft_unsolved": policy.exp_grpo(beta=h["beta_sft"], unsolved=True)(terms),

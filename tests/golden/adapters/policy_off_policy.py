@@ -11,12 +11,12 @@ def _inputs(inputs):
 
 
 def _after(loss, terms, *fields):
-    after, _ = loss.update(terms, loss.init())
+    after, _ = jax.jit(loss.update)(terms, loss.init())
     return [getattr(after, field) for field in fields]
 
 
 def _value_and_gradient(loss, terms, log_probs):
-    return jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(log_probs)
+    return jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(log_probs)
 
 
 def topr(inputs, hyperparameters):
@@ -100,7 +100,7 @@ def rover(inputs, hyperparameters):
         predicted = Logits(logits)
         return terms.replace(distribution=predicted, log_probs=predicted.log_probs(x["tokens"]))
 
-    value, gradient = jax.value_and_grad(lambda logits: policy.rover(scale=rho)(filled(logits)))(x["logits"])
+    value, gradient = jax.jit(jax.value_and_grad(lambda logits: policy.rover(scale=rho)(filled(logits))))(x["logits"])
     advantage = policy.group_advantage(scale="none", singleton="zero")
     target = _after(chain(advantage, policy.random_policy_target(scale=rho)), filled(x["logits"]), "returns")[0]
     prepared = filled(x["logits"]).prepare()
@@ -194,7 +194,8 @@ def remix(inputs, hyperparameters):
     value, gradient = _value_and_gradient(surrogate, terms, x["logp"])
     full = policy.Terms(ref_distribution=Logits(x["base_logits"][None]), old_distribution=Logits(x["prev_logits"][None]))
     penalty = chain(policy.convex_kl_penalty(1.0, mixture=h["lam"]), policy.token_mean())
-    kl, kl_gradient = jax.value_and_grad(lambda logits: penalty(full.replace(distribution=Logits(logits[None]))))(x["logits"])
+    divergence = jax.value_and_grad(lambda logits: penalty(full.replace(distribution=Logits(logits[None]))))
+    kl, kl_gradient = jax.jit(divergence)(x["logits"])
     steps = jnp.arange(0, 126, 5)
     return {
         "out_loss": value,
@@ -202,7 +203,7 @@ def remix(inputs, hyperparameters):
         "out_kl_convex": kl,
         "out_kl_convex_grad_logits": kl_gradient,
         "out_schedule_steps": steps,
-        "out_schedule_lambda": jax.vmap(policy.kl_mixture_schedule())(steps),
+        "out_schedule_lambda": jax.jit(jax.vmap(policy.kl_mixture_schedule()))(steps),
     }
 
 

@@ -14,7 +14,7 @@ def _arrays(inputs):
 
 
 def _after(transform, terms):
-    return transform.update(terms, transform.init())[0]
+    return jax.jit(transform.update)(terms, transform.init())[0]
 
 
 def _up_to(lengths, width):
@@ -101,7 +101,7 @@ def thinkless(inputs, hyperparameters):
 
     def loss(*reduction):
         transform = chain(advantage, clip, *reduction)
-        return jax.value_and_grad(lambda logp: transform(terms.replace(log_probs=logp)))(x["logp"])
+        return jax.jit(jax.value_and_grad(lambda logp: transform(terms.replace(log_probs=logp))))(x["logp"])
 
     def segments(norm):
         return policy.segment_weights({"control_tokens": h["alpha"], "rest": 1.0}, norm=norm)
@@ -134,7 +134,7 @@ def adacot(inputs, hyperparameters):
     masking = policy.mask_tokens("control_tokens")
     clip = policy.ppo_clip(low=h["clip"], high=h["clip"])
     loss = chain(masking, policy.token_ratio(), clip, policy.token_mean())
-    value, gradient = jax.value_and_grad(lambda logp: loss(terms.replace(log_probs=logp)))(x["logp"])
+    value, gradient = jax.jit(jax.value_and_grad(lambda logp: loss(terms.replace(log_probs=logp))))(x["logp"])
     penalties = policy.reasoning_penalties(miss=h["miss"], over=h["over"], malformed=h["format"])
     return {
         "rewards": _after(penalties, terms).rewards,
@@ -219,7 +219,7 @@ def tl_training(inputs, hyperparameters):
     def of_logits(logits):
         return loss(terms.replace(log_probs=Logits(logits).log_probs(terms.tokens)))
 
-    value, gradient = jax.value_and_grad(of_logits)(x["logits"])
+    value, gradient = jax.jit(jax.value_and_grad(of_logits))(x["logits"])
     weights = _after(weigh, terms).weights[0]
     calls = _tool_calls(h["reward_cases"], h["functions"], h["params"])
     return {

@@ -30,7 +30,7 @@ def evaluate(transform, x, log_probs):
         terms, _ = transform.update(pair_terms(x, log_probs), transform.init())
         return terms.loss, terms
 
-    (value, terms), gradient = jax.value_and_grad(loss, has_aux=True)(log_probs)
+    (value, terms), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(log_probs)
     return value, terms, gradient
 
 
@@ -117,10 +117,10 @@ def kto(inputs, hyperparameters):
             kl_log_probs=x["kl_logp"],
             ref_kl_log_probs=x["ref_kl_logp"],
         )
-        terms, _ = transform.update(terms, transform.init())
+        terms, _ = jax.jit(transform.update)(terms, transform.init())
         return terms.loss, terms.reference_point
 
-    (value, point), gradient = jax.value_and_grad(loss, has_aux=True)(summed(x))
+    (value, point), gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))(summed(x))
 
     # The even-sampling variant sees as many of the one kind as of the other.
     count = min(x["chosen_logp"].shape[0], x["rejected_logp"].shape[0])
@@ -130,7 +130,7 @@ def kto(inputs, hyperparameters):
             pair_terms({name: value[:count] for name, value in x.items()}, {k: v[:count] for k, v in log_probs.items()})
         )
 
-    paired_value, paired_gradient = jax.value_and_grad(paired)(summed(x))
+    paired_value, paired_gradient = jax.jit(jax.value_and_grad(paired))(summed(x))
     return {
         "loss": value,
         "kl": point,
@@ -194,8 +194,8 @@ def sequence_log_probs(inputs, hyperparameters):
         "logp_mean": call(reduction="mean"),
         "weighted_sum": call(weights=weights),
         "weighted_mean": call(weights=weights, reduction="mean"),
-        "grad_sum": jax.grad(total("sum"))(logits),
-        "grad_mean": jax.grad(total("mean"))(logits),
+        "grad_sum": jax.jit(jax.grad(total("sum")))(logits),
+        "grad_mean": jax.jit(jax.grad(total("mean")))(logits),
     }
 
 

@@ -26,9 +26,8 @@ def human_feedback(inputs, hyperparameters):
 
     outputs = {}
     for name, objective in objectives.items():
-        loss, gradients = jax.value_and_grad(lambda *fields, objective=objective: objective(terms(*fields)), argnums=(0, 1))(
-            x["logits"], x["values"]
-        )
+        value = lambda *fields, objective=objective: objective(terms(*fields))  # noqa: E731
+        loss, gradients = jax.jit(jax.value_and_grad(value, argnums=(0, 1)))(x["logits"], x["values"])
         outputs |= {f"loss_{name}": loss, f"glogits_{name}": gradients[0], f"gvalues_{name}": gradients[1]}
     return outputs
 
@@ -41,10 +40,10 @@ def imitation(inputs, hyperparameters):
 
         def loss(log_probs, objective=objective):
             terms = preference.Terms(log_probs=log_probs, ref_log_probs=x["ref_logp"])
-            terms, _ = objective.update(terms, objective.init())
+            terms, _ = jax.jit(objective.update)(terms, objective.init())
             return terms.loss, terms.unpaired_losses
 
-        outputs[f"grad_{name}"], outputs[f"loss_{name}"] = jax.grad(loss, has_aux=True)(x["logp"])
+        outputs[f"grad_{name}"], outputs[f"loss_{name}"] = jax.jit(jax.grad(loss, has_aux=True))(x["logp"])
     return outputs
 
 
@@ -71,7 +70,7 @@ def contrastive(inputs, hyperparameters):
 
     states = (x["encoder_hidden"], x["decoder_hidden"])
     transform = pretrain.contrast_sequences(**sizes, scale_positive=False)
-    loss, gradients = jax.value_and_grad(lambda *fields: transform(terms(*fields)), argnums=(0, 1))(*states)
+    loss, gradients = jax.jit(jax.value_and_grad(lambda *fields: transform(terms(*fields)), argnums=(0, 1)))(*states)
     behind = jnp.broadcast_to((~terms(*states).mask)[..., None], x["decoder_hidden"].shape)
     negative, positive = (np.ma.masked_array(y, behind) for y in pretrain.perturb_states(terms(*states), **sizes))
     return {
@@ -113,7 +112,7 @@ def weak_to_strong(inputs, hyperparameters):
 
     def evaluate(objective, step):
         terms = supervised.Terms(soft_labels=x["weak_probs"], step=step)
-        return jax.value_and_grad(lambda logits: objective(terms.replace(logits=logits)))(x["logits"])
+        return jax.jit(jax.value_and_grad(lambda logits: objective(terms.replace(logits=logits))))(x["logits"])
 
     losses, gradients = zip(*(evaluate(confident, step) for step in x["step_fracs"]), strict=True)
     loss, gradient = evaluate(product, None)
@@ -156,7 +155,7 @@ def coverage(inputs, hyperparameters):
     def loss(logits):
         return objective(preference.Terms(log_probs=preference.sequence_log_probs(logits, x["labels"])))
 
-    value, gradient = jax.value_and_grad(loss)(x["logits"])
+    value, gradient = jax.jit(jax.value_and_grad(loss))(x["logits"])
     log_probs = jnp.log(x["p_table"])
     table = jnp.stack([measure.coverage_factors(log_probs, int(n)) for n in inputs["n_table"]])
     return {"loss": value, "grad": gradient, "factor_table": without_rounded(table, inputs["n_table"], inputs["p_table"])}

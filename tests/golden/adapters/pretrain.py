@@ -100,7 +100,7 @@ def step_supervision(inputs, hyperparameters):
 
     outputs = {}
     for reduction in ("sequence", "token"):
-        value, gradient = jax.value_and_grad(loss)(jnp.asarray(inputs["step_logits"]), reduction)
+        value, gradient = jax.jit(jax.value_and_grad(loss), static_argnums=1)(jnp.asarray(inputs["step_logits"]), reduction)
         outputs |= {f"loss_{reduction}": value, f"grad_{reduction}": gradient}
     return outputs
 

@@ -96,7 +96,7 @@ def masked_distillation(inputs, hyperparameters):
         return loss(pretrain.forward(lambda params, inputs: params)(logits, terms))
 
     logits = jnp.asarray(inputs["student_logits"])
-    loss, grad = jax.value_and_grad(value)(logits, both)
+    loss, grad = jax.jit(jax.value_and_grad(value), static_argnums=1)(logits, both)
     return {"ce": value(logits, pretrain.next_token()), "kl": value(logits, soft), "loss": loss, "grad": grad}
 
 

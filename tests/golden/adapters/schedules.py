@@ -11,7 +11,7 @@ def rex(inputs, hyperparameters):
     schedule = schedules.rex(hyperparameters["peak"], hyperparameters["total"], end=hyperparameters["minimum"])
     coarse = schedules.sampled(schedule, hyperparameters["sample_every"])
     steps = jnp.asarray(inputs["steps"])
-    return {"rex": jax.vmap(schedule)(steps), "rex_sampled": jax.vmap(coarse)(steps)}
+    return {"rex": jax.jit(jax.vmap(schedule))(steps), "rex_sampled": jax.jit(jax.vmap(coarse))(steps)}
 
 
 def warmup_stable_decay(inputs, hyperparameters):
@@ -32,9 +32,9 @@ def warmup_stable_decay(inputs, hyperparameters):
     linear = schedules.warmup_stable_decay(peak, total, **common, shape="linear")
     simplified = schedules.warmup_stable_decay_simplified(peak, checkpoints, **common)
     return {
-        "wsd_inverse": jax.vmap(inverse)(clipped([total])),
-        "wsd_linear": jax.vmap(linear)(steps),
-        "wsds_inverse": jax.vmap(simplified)(clipped(checkpoints)),
+        "wsd_inverse": jax.jit(jax.vmap(inverse))(clipped([total])),
+        "wsd_linear": jax.jit(jax.vmap(linear))(steps),
+        "wsds_inverse": jax.jit(jax.vmap(simplified))(clipped(checkpoints)),
     }
 
 
@@ -44,13 +44,13 @@ def infinite(inputs, hyperparameters):
 
     def values(shape):
         schedule = schedules.infinite(h["peak"], h["constant"], h["minimum"], **phases, cooldown_shape=shape, alpha=h["alpha"])
-        return jax.vmap(schedule)(steps)
+        return jax.jit(jax.vmap(schedule))(steps)
 
     cosine = schedules.rewarmed(h["peak"], h["minimum"], [h["total"]], warmup_fraction=h["warmup"] / h["total"])
     return {
         "infinite_cosine": values("cosine"),
         "infinite_inv_sqrt": values("inverse_sqrt"),
-        "cosine": jax.vmap(cosine)(steps),
+        "cosine": jax.jit(jax.vmap(cosine))(steps),
     }
 
 
@@ -65,7 +65,7 @@ def power(inputs, hyperparameters):
         warmup=h["warmup"],
     )
     tokens = np.asarray(inputs["steps"], np.int64) * h["batch_size_sequences"] * h["seq_length"]
-    return {"lr": jax.vmap(schedule)(steps), "tokens": tokens}
+    return {"lr": jax.jit(jax.vmap(schedule))(steps), "tokens": tokens}
 
 
 def warmup_stable_decay_constant(inputs, hyperparameters):
@@ -75,7 +75,7 @@ def warmup_stable_decay_constant(inputs, hyperparameters):
         schedule = schedules.warmup_stable_decay_constant(
             h["peak"], h["minimum"], warmup=h["warmup"], stable=h["stable"], decay_steps=h["decay"], shape=shape
         )
-        return jax.vmap(schedule)(steps)
+        return jax.jit(jax.vmap(schedule))(steps)
 
     return {shape: values(shape) for shape in ("linear", "cosine", "exponential")}
 

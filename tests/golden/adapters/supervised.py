@@ -17,10 +17,10 @@ def stablemax(inputs, hyperparameters):
     def one(logits, label):
         return loss(supervised.Terms(logits=logits[None], labels=label[None]))
 
-    value, gradient = jax.value_and_grad(mean)(logits)
+    value, gradient = jax.jit(jax.value_and_grad(mean))(logits)
     return {
         "log_probs": supervised.log_stablemax(logits),
-        "per_example": jax.vmap(one)(logits, labels),
+        "per_example": jax.jit(jax.vmap(one))(logits, labels),
         "loss": value,
         "grad_logits": gradient,
     }

@@ -17,7 +17,7 @@ def npo(inputs, hyperparameters):
         return transform(terms.replace(retain_log_probs=retain))
 
     both = unlearn.npo_retain(beta=beta, gamma=hyperparameters["gamma"], alpha=hyperparameters["alpha"])
-    value, gradient = jax.value_and_grad(loss)(seq_nll, unlearn.npo(beta=beta))
+    value, gradient = jax.jit(jax.value_and_grad(loss), static_argnums=1)(seq_nll, unlearn.npo(beta=beta))
     return {
         "loss": value,
         "grad_seq_nll": gradient,
@@ -83,7 +83,7 @@ def pieces(inputs, hyperparameters):
     outputs = {}
     for name, (loss, kinds) in losses.items():
         at = {**logits, "retain": arrays["retain_logits"]} if name == "kl_retain_all_positions" else logits
-        outputs[name], gradient = jax.value_and_grad(loss)(at)
+        outputs[name], gradient = jax.jit(jax.value_and_grad(loss))(at)
         outputs |= {f"d__{name}__{kind}_logits": gradient[kind] for kind in kinds}
     return outputs
 

@@ -158,7 +158,7 @@ def ignite(inputs, hyperparameters):
         hidden = jnp.tanh(x @ params["w1"] + params["b1"][None, :])
         return (hidden @ params["w2"] + params["b2"][None, :])[:, 0]
 
-    loss, gradient = jax.value_and_grad(lambda params: jnp.mean(jnp.square(predict(params, x) - y)))(params)
+    loss, gradient = jax.jit(jax.value_and_grad(lambda params: jnp.mean(jnp.square(predict(params, x) - y))))(params)
     tx = updates.prediction_gradient_penalty(
         lambda params, x: jnp.mean(predict(params, x)),
         h["epsilon"],
