@@ -1,5 +1,6 @@
 """What to train on next: samplers that learn from feedback, and the order of data."""
 
+from .augmentation import scaled_augment as scaled_augment
 from .bandits import ArmFeedback as ArmFeedback
 from .bandits import UcbState as UcbState
 from .bandits import ucb as ucb
@@ -94,6 +95,7 @@ __all__ = [
     "rank_by_variance",
     "repeat_prompts",
     "replay_mix",
+    "scaled_augment",
     "sibling_pairs",
     "skill_profile",
     "skill_weights",

@@ -80,7 +80,7 @@ def pseudo_label_pretrain(
     """Fits a teacher on labels, a fresh copy of the model on the teacher's labels, and that one on the true labels again.
 
     theta_1 = fit(theta_0, D), theta_2 = fit(theta_0, {(x, y_theta_1(x))}), theta_3 = fit(theta_2, D). In a further round
-    theta_3 is the teacher, and its pupil starts from theta_0 again.
+    theta_3 is the teacher, and its pupil starts from theta_0 again. With a threshold of 0 all of it can be compiled.
 
     Args:
       fit: `(params, inputs, labels) -> params`.
@@ -115,9 +115,11 @@ def pseudo_label_pretrain(
         if jax.tree.leaves(unlabelled)[0].shape[0]:
             probs = predict(teacher, unlabelled)
             guesses = pseudo_labels(probs, threshold=threshold)
-            kept = np.flatnonzero(np.asarray(guesses.kept))
-            if kept.size:
-                chosen = jax.tree.map(lambda x, kept=kept: x[kept], unlabelled)
-                pretrained = (pretrain_fit or fit)(params, chosen, (probs if soft else guesses.labels)[kept])
+            examples = (unlabelled, probs if soft else guesses.labels)
+            if threshold > 0.0:  # how many stay depends on the values
+                kept = np.flatnonzero(np.asarray(guesses.kept))
+                examples = jax.tree.map(lambda x, kept=kept: x[kept], examples)
+            if jax.tree.leaves(examples)[0].shape[0]:
+                pretrained = (pretrain_fit or fit)(params, *examples)
         final = fit(pretrained, inputs, labels)
     return PseudoLabelRun(teacher, pretrained, final)

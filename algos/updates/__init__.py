@@ -1,5 +1,7 @@
 """Gradient transformations beyond Optax's own."""
 
+from .cric import cric as cric
+from .cric import loss_ratios as loss_ratios
 from .groups import group_criteria as group_criteria
 from .groups import group_saliency as group_saliency
 from .groups import remove_groups as remove_groups
@@ -31,6 +33,7 @@ from .width import scale_by_mup as scale_by_mup
 
 __all__ = [
     "batch_perceptron",
+    "cric",
     "drop_and_grow",
     "erdos_renyi_densities",
     "group_criteria",
@@ -40,6 +43,7 @@ __all__ = [
     "hyperparameter_free",
     "iso_flop_width",
     "leaf_norms",
+    "loss_ratios",
     "normalize_and_project",
     "normalize_by_error_mass",
     "orthogonal_gradient",

@@ -186,6 +186,27 @@ def group_counts(params: Params, groups: Groups) -> dict[str, int]:
     return counts
 
 
+def lowest_groups(scores: Mapping[str, Array], count: Array | int, multiple: int = 1) -> dict[str, Array]:
+    """The groups of lowest scores over all sets, as masks; those with the score infinity are taken already.
+
+    With a `multiple` above 1 fewer are chosen of a set, the lowest of those, so that what stays of it is a multiple.
+    """
+    names = list(scores)
+    order = jnp.argsort(jnp.concatenate([scores[name] for name in names]), stable=True)
+    ranks = jnp.zeros(order.shape, jnp.int32).at[order].set(jnp.arange(order.shape[0], dtype=jnp.int32))
+    chosen, first = {}, 0
+    for name in names:
+        size = scores[name].shape[0]
+        lowest = (ranks[first : first + size] < count) & (scores[name] < jnp.inf)
+        if multiple > 1:
+            free = jnp.sum(scores[name] < jnp.inf, dtype=jnp.int32)
+            kept = jnp.maximum(free - jnp.sum(lowest, dtype=jnp.int32), 1)
+            most = jnp.maximum(free - -(-kept // multiple) * multiple, 0)
+            lowest &= jnp.argsort(jnp.argsort(scores[name], stable=True), stable=True) < most
+        chosen[name], first = lowest, first + size
+    return chosen
+
+
 def leaf_factors(params: Params, groups: Groups, factors: Mapping[str, Array]) -> dict[str, Array]:
     """By path of a leaf, the product of its groups' factors in the shape of the leaf, with axes of 1 where no set cuts."""
     counts, leaves = group_counts(params, groups), named_leaves(params)

@@ -11,7 +11,7 @@ import optax
 
 from ..core import checks
 from ..core.numerics import at_least_float32, safe_divide
-from .groups import Groups, group_counts, group_saliency, leaf_factors, path_name
+from .groups import Groups, group_counts, group_saliency, leaf_factors, lowest_groups, path_name
 
 Array = jax.Array
 KEPT = -1  # the period of a group that is not removed
@@ -61,10 +61,10 @@ def shrink_groups(groups: Groups, masks: Mapping[str, Any], period: int) -> opta
         return ShrinkState(jnp.zeros([], jnp.int32))
 
     def update(updates: Any, state: ShrinkState, params: Any = None):
-        _require_params("shrink_groups", params)
-        factor = _factor(state.step, period)
+        require_params("shrink_groups", params)
+        factor = shrinking_factor(state.step, period)
         factors = {name: jnp.where(jnp.asarray(masks[name], bool), factor, 1.0) for name in groups}
-        return _scaled(updates, params, groups, factors), ShrinkState(state.step + 1)
+        return scaled_updates(updates, params, groups, factors), ShrinkState(state.step + 1)
 
     return optax.GradientTransformation(init, update)
 
@@ -79,6 +79,7 @@ def hesso(
     periods: int = 1,
     weights: Mapping[str, float] | None = None,
     per_set: bool = False,
+    multiple: int = 1,
 ) -> optax.GradientTransformationExtraArgs:
     """Trains with an optimizer and removes a share of the groups in one or several pruning periods.
 
@@ -95,6 +96,8 @@ def hesso(
       periods: number of periods, an integer >= 1.
       weights: of the criteria, see `group_saliency`.
       per_set: take the same share of each set (layer) instead of the lowest of all, so that layers of one size stay so.
+      multiple: an integer >= 1; of each set a multiple of so many groups stays after every period (all of a smaller set), for
+        which fewer are removed.
 
     Returns:
       An `optax.GradientTransformationExtraArgs` that needs `params`. `state.periods` says for each set which group goes in
@@ -117,6 +120,7 @@ def hesso(
     checks.integer("period", period, least=1)
     checks.integer("periods", periods, least=1)
     checks.boolean("per_set", per_set)
+    checks.integer("multiple", multiple, least=1)
     inner = optax.with_extra_args_support(inner)
 
     def init(params: Any) -> HessoState:
@@ -124,47 +128,43 @@ def hesso(
         return HessoState(jnp.zeros([], jnp.int32), none, inner.init(params))
 
     def update(updates: Any, state: HessoState, params: Any = None, **extra_args: Any):
-        _require_params("hesso", params)
+        require_params("hesso", params)
         updates, inner_state = inner.update(updates, state.inner, params, **extra_args)
         current = jnp.maximum(state.step - start, 0) // period
         begins = (state.step >= start) & ((state.step - start) % period == 0) & (current < periods)
         chosen = jax.lax.cond(
             begins,
-            lambda: _choose(group_saliency(params, _direction(updates), groups, weights=weights), state.periods, current),
+            lambda: _choose(group_saliency(params, unit_direction(updates), groups, weights=weights), state.periods, current),
             lambda: state.periods,
         )
         factors = {
-            name: jnp.where(at == KEPT, 1.0, _factor(state.step - start - at * period, period)) for name, at in chosen.items()
+            name: jnp.where(at == KEPT, 1.0, shrinking_factor(state.step - start - at * period, period))
+            for name, at in chosen.items()
         }
-        return _scaled(updates, params, groups, factors), HessoState(state.step + 1, chosen, inner_state)
+        return scaled_updates(updates, params, groups, factors), HessoState(state.step + 1, chosen, inner_state)
 
     def _choose(saliency: dict[str, Array], taken: dict[str, Array], current: Array) -> dict[str, Array]:
         """Puts the lowest groups that are not taken into the current period."""
         parts = [[name] for name in groups] if per_set else [list(groups)]
         result = {}
         for names in parts:
-            scores = jnp.concatenate([jnp.where(taken[name] == KEPT, saliency[name], jnp.inf) for name in names])
-            whole = int(scores.shape[0] * min(target, MOST))
+            scores = {name: jnp.where(taken[name] == KEPT, saliency[name], jnp.inf) for name in names}
+            whole = int(sum(score.shape[0] for score in scores.values()) * min(target, MOST))
             count = jnp.where(current == periods - 1, whole - whole // periods * (periods - 1), whole // periods)
-            order = jnp.argsort(scores, stable=True)
-            ranks = jnp.zeros(order.shape, jnp.int32).at[order].set(jnp.arange(order.shape[0], dtype=jnp.int32))
-            first = 0
-            for name in names:
-                size = taken[name].shape[0]
-                result[name] = jnp.where(ranks[first : first + size] < count, current.astype(jnp.int32), taken[name])
-                first += size
+            for name, lowest in lowest_groups(scores, count, multiple).items():
+                result[name] = jnp.where(lowest, current.astype(jnp.int32), taken[name])
         return result
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def _factor(step: Array, period: int) -> Array:
+def shrinking_factor(step: Array, period: int) -> Array:
     """(period - t - 1) / (period - t) within the period, 0 after it."""
     left = jnp.maximum(period - step, 1).astype(jnp.float32)
     return (left - 1.0) / left
 
 
-def _direction(updates: Any) -> Any:
+def unit_direction(updates: Any) -> Any:
     """Minus the step, scaled to root mean square 1."""
     wide = jax.tree.map(at_least_float32, updates)
     norm, size = optax.tree.norm(wide), sum(leaf.size for leaf in jax.tree.leaves(wide))
@@ -172,7 +172,7 @@ def _direction(updates: Any) -> Any:
     return jax.tree.map(lambda u: -u * scale.astype(u.dtype), wide)
 
 
-def _scaled(updates: Any, params: Any, groups: Groups, factors: Mapping[str, Array]) -> Any:
+def scaled_updates(updates: Any, params: Any, groups: Groups, factors: Mapping[str, Array]) -> Any:
     """Updates after which the groups are the moved parameters times their factors."""
     by_leaf = leaf_factors(params, groups, factors)
 
@@ -187,6 +187,7 @@ def _scaled(updates: Any, params: Any, groups: Groups, factors: Mapping[str, Arr
     return jax.tree_util.tree_map_with_path(one, updates, params)
 
 
-def _require_params(name: str, params: Any) -> None:
+def require_params(name: str, params: Any) -> None:
+    """Raises ValueError where an update of this name got no parameters."""
     if params is None:
         raise ValueError(f"{name} needs `params`: call update(updates, state, params)")

@@ -1,6 +1,6 @@
 """Layers with a backward rule or a structure of their own."""
 
-from .allora import AlloraDense, allora, allora_product, allora_scales
+from .allora import AlloraDense, allora, allora_output_scales, allora_product, allora_scales
 from .sparse_ift import SparseDoped, SparseFactorized, SparseParallel
 from .tract import TractConv, TractDense, tract_conv, tract_dense
 
@@ -12,6 +12,7 @@ __all__ = [
     "TractConv",
     "TractDense",
     "allora",
+    "allora_output_scales",
     "allora_product",
     "allora_scales",
     "tract_conv",

@@ -1,5 +1,6 @@
 """The order of stages, seen by functions that write down how they are called."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -58,6 +59,15 @@ def test_options():
     assert recorder.teacher == result.teacher == "023"
     _, result = run(pretrain_fit=lambda params, inputs, labels: "masked")
     assert result == ("01", "masked", "masked2")
+
+
+def test_all_stages_compile_where_all_are_kept():
+    """A class's score grows by the examples of it: two true ones, then those that the teacher labels, then the true ones."""
+    fit = lambda params, inputs, labels: params + jnp.bincount(labels, length=2).astype(jnp.float32)  # noqa: E731
+    predict = lambda params, inputs: jax.nn.softmax(inputs * jnp.array([[0.0, 1.0]]) + params[None])  # noqa: E731
+    run = jax.jit(lambda texts: pretrain.pseudo_label_pretrain(fit, predict, jnp.zeros(2), LABELLED, texts))
+    result = run(jnp.array([[-1.0], [1.0], [2.0]]))
+    np.testing.assert_array_equal(jnp.stack(result), [[1, 1], [1, 2], [2, 3]])
 
 
 def test_labels():

@@ -31,6 +31,19 @@ def _matrices(tree):
 
 EXAMPLES = {
     "batch_perceptron": Helper("updates/test_perceptron.py"),
+    "cric": UpdateExample(
+        {"inner": optax.sgd(0.1, momentum=0.9), "groups": COLUMNS, "start": 0, "sampling_steps": 1, "period": 2},
+        bad=(
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": -1, "sampling_steps": 2, "period": 2},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "sampling_steps": 0, "period": 2},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "sampling_steps": 2, "period": 0},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "sampling_steps": 2, "period": 2, "target": 1.5},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "sampling_steps": 2, "period": 2, "cycles": 0},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "sampling_steps": 2, "period": 2, "tolerance": -1},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "sampling_steps": 2, "period": 2, "multiple": 0},
+        ),
+        functions=("inner", "groups", "target", "start", "sampling_steps", "period", "cycles", "tolerance", "multiple"),
+    ),
     "drop_and_grow": Helper("updates/test_sparse.py"),
     "erdos_renyi_densities": Helper("updates/test_sparse.py"),
     "group_criteria": Helper("updates/test_hesso.py"),
@@ -43,8 +56,9 @@ EXAMPLES = {
             {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "period": 2, "periods": 0},
             {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "period": 2, "target": 1.5},
             {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "period": 2, "per_set": 1},
+            {"inner": optax.sgd(0.1), "groups": COLUMNS, "start": 0, "period": 2, "multiple": 0},
         ),
-        functions=("inner", "groups", "target", "start", "period", "periods"),
+        functions=("inner", "groups", "target", "start", "period", "periods", "multiple"),
     ),
     "hypergradient_factor": UpdateExample(
         {"initial": 0.5, "lower": 0.1, "upper": 2.0},
@@ -61,6 +75,7 @@ EXAMPLES = {
     "hyperparameter_free": Helper("updates/test_hyperparameter_free.py"),
     "iso_flop_width": Helper("updates/test_sparse.py"),
     "leaf_norms": Helper("updates/test_norms.py"),
+    "loss_ratios": Helper("updates/test_cric.py"),
     "normalize_and_project": UpdateExample({"every": 1}, bad=({"every": 0}, {"every": 1.5})),
     "normalize_by_error_mass": UpdateExample(extra_args={"margins": jnp.linspace(-1.0, 2.0, 5)}),
     "orthogonal_gradient": UpdateExample({"epsilon": 1e-30}, bad=({"granularity": "row"}, {"rescale": 1}, {"epsilon": 0.0})),

@@ -36,6 +36,20 @@ def test_gradients_against_the_dense_form():
     np.testing.assert_allclose(models.allora(X, KERNEL, A, B, eta), X @ (KERNEL + A @ B), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("variant", ["outputs", "scaled_outputs"])
+def test_variants_scale_by_their_outputs_row_by_row(variant):
+    eta = 1.5
+    y, pullback = jax.vjp(lambda x, a, b: models.allora(x, KERNEL, a, b, eta, variant), X, A, B)
+    x, kernel, a, b, g = (np.asarray(array, np.float64) for array in (X, KERNEL, A, B, COTANGENT))
+    scales = 1 / np.sqrt(np.abs(x @ a @ b) + eta**-2)
+    np.testing.assert_allclose(models.allora_output_scales(X @ A @ B, eta), scales, rtol=1e-4)
+    dense, on_outputs = x.T @ (scales * g), scales if variant == "scaled_outputs" else 1.0
+    np.testing.assert_allclose(y, x @ kernel + on_outputs * (x @ a @ b), rtol=1e-4, atol=1e-5)
+    expected = g @ kernel.T + (on_outputs * g) @ (a @ b).T, dense @ b.T, a.T @ dense
+    for found, value in zip(pullback(COTANGENT), expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-4, atol=1e-5)
+
+
 def test_scales_by_hand():
     a = jnp.eye(3, 3)
     b = jnp.asarray([[0.0, 1.0, 3.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
@@ -92,6 +106,8 @@ def test_wrong_arguments():
     for call, message in (
         (lambda: models.allora_scales(A, B, 0.0), "`eta` must be"),
         (lambda: models.allora_scales(A, B.T), "`b` must be"),
+        (lambda: models.allora_output_scales(X, -1.0), "`eta` must be"),
+        (lambda: models.allora(X, KERNEL, A, B, variant="rows"), "`variant` must be one of weights, outputs, scaled_outputs"),
         (lambda: models.allora(X, KERNEL.T, A, B), "`kernel` must be"),
         (lambda: models.allora(X[:, :2], KERNEL, A, B), "`kernel` must be"),
     ):

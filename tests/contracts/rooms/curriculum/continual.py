@@ -18,5 +18,10 @@ EXAMPLES = {
     "replay_mix": BatchExample(
         ({"tokens": tokens}, {"tokens": -tokens}), {"fraction": 0.25}, bad=({"fraction": -0.1}, {"fraction": 1.5})
     ),
+    "scaled_augment": BatchExample(
+        jnp.arange(2.0 * 6 * 6).reshape(2, 6, 6, 1) / 72,
+        {"strength": 5.0},
+        bad=({"strength": 11.0}, {"strength": 5.0, "count": 0}, {"strength": 5.0, "changes": ("flip",)}),
+    ),
     "top_quality_subset": Helper("curriculum/test_continual.py"),
 }
