@@ -15,7 +15,9 @@ START = (0.0, 0.5, 0.0)  # mean logits of nothing, a true and a false claim
 SPREAD = 1.0
 
 
-def descriptions(model: Any, balanced: bool = True, epochs: int = 40, prompts: int = 32, claims: int = 8) -> Task:
+def descriptions(
+    model: Any, balanced: bool = True, fresh: bool = True, epochs: int = 40, prompts: int = 32, claims: int = 8
+) -> Task:
     """Images with eight things to say something about: nothing, a true claim or a false one.
 
     A round samples eight descriptions of each image, scores them by the claims that the judge takes for false, pairs them, see
@@ -25,6 +27,7 @@ def descriptions(model: Any, balanced: bool = True, epochs: int = 40, prompts: i
         model: none; the parameters are `{"policy": logits [prompts, claims, 3], "samplers": ...}`; the arm's optimizer ends in
             `refresh_sampler`.
         balanced: drop pairs by `preference.length_balance`, the length being the number of claims.
+        fresh: new pairs every round; else those of the first one, with its reference, throughout.
         epochs: updates a round, that of `refresh_sampler`.
         prompts: images, all of them in every round.
         claims: things to say something about.
@@ -49,8 +52,8 @@ def descriptions(model: Any, balanced: bool = True, epochs: int = 40, prompts: i
 
     def batch(params, context, step, key):
         del key  # the descriptions of all epochs are the same
-        say_key, judge_key = jax.random.split(jax.random.fold_in(context["key"], step // epochs))
-        sampler = params["samplers"][-1]
+        say_key, judge_key = jax.random.split(jax.random.fold_in(context["key"], step // epochs if fresh else 0))
+        sampler = params["samplers"][-1] if fresh else context["start"]
         said = jax.random.categorical(say_key, sampler[rows])
         mistaken = jax.random.bernoulli(judge_key, 1.0 - JUDGE, said.shape)
         p_yes = jnp.where((said == FALSE) == mistaken, 1.0, 0.0)

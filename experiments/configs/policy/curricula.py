@@ -1,5 +1,7 @@
 """Which prompts and examples next: rankings, windows, stages, missing skills."""
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from algax.experiments.configs.policy.shared import GRPO, on_task, sgd
@@ -153,4 +155,35 @@ def itool() -> ConfigDict:
         steps=300,
     )
     config.arms.pairs.task = {"pairs": True}
+    return config
+
+
+def scaling_inter() -> ConfigDict:
+    """A corridor with goals 2 to 4 places away or 10 to 16: episodes of 4, then 10, then 20 turns, or of one length throughout.
+
+    All take the same number of turns in the environment. Expect the stages to end ten points above 20 turns from the start, and
+    4 turns throughout to stay near the share of near goals, 0.3. The latter comes out, but 20 turns from the start are best:
+    chance takes long episodes to far goals that short ones never see, and the table learns near goals from them as well. Stages
+    of 15 updates instead of 50 come out like 20 turns, also with more noise or fewer turns a batch.
+    """
+
+    def arm(cap: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        grpo = {"name": "policy.grpo", "kl_coefficient": 0.001}
+        return {"name": "policy.scaling_inter", "cap": cap, "objective": grpo}, {"cap": cap}
+
+    staged = {"name": "schedules.staged", "values": (4, 10, 20), "every": 50}
+    arms = {"staged": arm(staged), "long": arm(20), "short": arm(4)}
+    config = on_task(
+        "scaling_inter",
+        "Xi et al. 2025, arXiv 2509.08755",
+        "Short interactions first, lengthened in stages, learn what long ones from the start do not.",
+        {name: loss for name, (loss, _) in arms.items()},
+        [("success", "staged", "higher", "long", 0.1), ("success", "staged", "higher", "short", 0.1)],
+        task={"name": "tasks.corridor"},
+        features=[2],
+        optimizer=[sgd(4.0)],
+        steps=150,
+    )
+    for name, (_, task) in arms.items():
+        config.arms[name].task = task
     return config

@@ -4,6 +4,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from algax.experiments.configs import answered
 from algax.experiments.configs.policy.shared import CLIPPED, GRPO, on_task, sgd
 
 LONGEST = 40
@@ -120,6 +121,24 @@ def dler_merge() -> ConfigDict:
     )
     config.arms.merged.optimizer = [sgd(15.0), {"name": "tasks.merge_with_start", "after": 200}]
     return config
+
+
+def bai() -> ConfigDict:
+    """PPO where middling answers are best, from a model of long ones or from its merge with models of short ones and of all.
+
+    Expect the mean length to fall by more than 0.4 of itself within 75 updates from the one, by less than 0.15 from the other,
+    and a final reward that is not lower.
+    """
+    return answered(
+        "policy/bai",
+        "Zheng et al. 2025, arXiv 2509.00309",
+        "A balanced merge as the start of RLHF keeps the answers of a distilled model from collapsing, at no loss of reward.",
+        "balanced_start",
+        ("balanced", "distilled"),
+        [("length_collapse", "balanced", "lower", "distilled", 0.25), ("reward", "balanced", "higher", "distilled", -0.01)],
+        seeds=24,
+        model={"name": "models.MLP", "features": [32, LONGEST]},
+    )
 
 
 # ----- when to think --------------------------------------------------------------------------------------------------------

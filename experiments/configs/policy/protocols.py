@@ -205,7 +205,7 @@ def soft_tokens() -> ConfigDict:
         "Practice with soft thoughts answers as well as practice with sampled ones, and keeps more diverse answers.",
         rollouts={"name": "tasks.rollouts.thoughts"},
         arms={
-            "soft": {"loss": {"name": "policy.rloo"}},
+            "soft": {"loss": {"name": "policy.soft_cot"}},
             "hard": {"loss": {"name": "policy.rloo"}, "task": {"rollouts": {"name": "tasks.rollouts.thoughts", "soft": False}}},
         },
         expect=[("pass_at_16", "soft", "higher", "hard", 0.05)],
@@ -219,7 +219,7 @@ def cory() -> ConfigDict:
     Expect the first of them, judged alone, to answer better than one trained alone. It comes out worse: half of its updates
     went into answering as the observer, and copying a seen answer does not help without one.
     """
-    loss = {"name": "policy.grpo", "kl_coefficient": 0.05}
+    loss = {"name": "policy.cory", "kl_coefficient": 0.05}
     apart = {"rollouts": {"name": "tasks.rollouts.partners", "cooperate": False}}
     return practise(
         "cory",

@@ -14,6 +14,7 @@ METHODS = (
     pairs.ches,
     pairs.delta,
     pairs.dpo,
+    pairs.iterative_dpo,
     pairs.redi,
     pairs.rlaifv_pairs,
     demonstrations.claps,

@@ -8,9 +8,17 @@ The docstring of each config says what to expect of it.
 from ml_collections import ConfigDict
 
 from algax.experiments.configs import choose
-from algax.experiments.configs.pretrain import sequences
+from algax.experiments.configs.pretrain import objectives, sequences, sources
 
 METHODS = (
+    objectives.arch_objective,
+    objectives.aux_think,
+    objectives.markers,
+    objectives.paramanu_ganita,
+    objectives.pcp,
+    objectives.sap,
+    objectives.syne,
+    objectives.ul2,
     sequences.alexa_tm,
     sequences.cpt_uda,
     sequences.masked_thought,
@@ -18,6 +26,13 @@ METHODS = (
     sequences.simcot,
     sequences.skill_mix,
     sequences.spectrum,
+    sources.bonito,
+    sources.data_guide,
+    sources.instruct_open,
+    sources.magic_token,
+    sources.openmathinstruct2,
+    sources.prompting,
+    sources.pseudo_pretrain,
 )
 VARIANTS = {method.__name__: method for method in METHODS}
 

@@ -7,11 +7,14 @@ import algax
 from algax import policy
 from algax.experiments.tasks.verified import MARK, MARK_TOKEN, Rollouts, Setting, left_padded
 
+VALUE_SCALE = 10.0  # of a critic's linear function, whose weights take the small steps that suit a Transformer
+
 
 def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
     """A pioneer answers, an observer answers the same prompt with the pioneer's answer before it; they change roles.
 
-    What is trained is {"first": params, "second": params}; the first is judged, alone.
+    What is trained is {"first": params, "second": params, "critics": one for each}; the first is judged, alone. A critic is
+    linear in its policy's probabilities of the next character, without a gradient to them.
 
     Args:
         cooperate: True rewards each for both answers; False lets each answer alone and rewards it for its own, which is two
@@ -31,7 +34,7 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
     def collect(setting, params, context, prompts, group_ids, key):
         step, agents = context["step"], (jnp.zeros([], jnp.int32), jnp.ones([], jnp.int32))
         roles = policy.exchange_roles(step, (params["first"], params["second"]), every=every)
-        names = policy.exchange_roles(step, agents, every=every)
+        names = jnp.repeat(jnp.stack(policy.exchange_roles(step, agents, every=every)), len(prompts))
         shown, (pioneer, observer) = _play(setting, roles, prompts, key, cooperate)
         rewards = jnp.stack([setting.right(prompts, role.tokens).astype(jnp.float32) for role in (pioneer, observer)])
         weights = None if cooperate else jnp.eye(2)
@@ -40,8 +43,9 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
         tokens = jnp.concatenate([inputs["tokens"], both.tokens], axis=1)
         mask = jnp.concatenate([inputs["mask"], both.mask], axis=1)
         ref = algax.Logits(setting.logits(context["reference"], tokens, mask, setting.answer_length))
+        inputs = {"tokens": tokens, "mask": mask, "agents": names}
         return policy.Terms(
-            inputs={"tokens": tokens, "mask": mask, "agents": jnp.repeat(jnp.stack(names), len(prompts))},
+            inputs=inputs,
             tokens=both.tokens,
             mask=both.mask,
             rewards=policy.shared_rewards(rewards, weights).reshape(-1),
@@ -49,22 +53,33 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
             group_ids=jnp.concatenate([group_ids, group_ids + jnp.max(group_ids) + 1]),
             old_log_probs=both.log_probs,
             ref_log_probs=ref.log_probs(both.tokens),
+            old_values=_logits_and_values(setting, params, inputs)[1],
         )
 
     def forward(setting, params, terms):
-        tokens, mask, length = terms.inputs["tokens"], terms.inputs["mask"], terms.tokens.shape[1]
-        first, second = (setting.logits(params[name], tokens, mask, length) for name in ("first", "second"))
-        distribution = algax.Logits(jnp.where((terms.inputs["agents"] == 1)[:, None, None], second, first))
-        return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens))
+        logits, values = _logits_and_values(setting, params, terms.inputs)
+        distribution = algax.Logits(logits)
+        return terms.replace(distribution=distribution, log_probs=distribution.log_probs(terms.tokens), values=values)
 
     def judge(setting, params, context, prompts, key):
         _, (_, observer) = _play(setting, (params, params), prompts, key, True)
         return {"observer_accuracy": jnp.mean(setting.right(prompts, observer.tokens).astype(jnp.float32))}
 
     def start(params):
-        return {"first": params, "second": params}
+        critics = {"weights": jnp.zeros([2, MARK_TOKEN + 1]), "biases": jnp.zeros([2])}
+        return {"first": params, "second": params, "critics": critics}
 
     return Rollouts(collect, judge, MARK, start, lambda params: params["first"], forward)
+
+
+def _logits_and_values(setting: Setting, params: dict, inputs: dict) -> tuple[jax.Array, jax.Array]:
+    """Of the answers' characters under the agent of each row, `[B, T, C]` and `[B, T]`."""
+    tokens, mask, agents = inputs["tokens"], inputs["mask"], inputs["agents"]
+    first, second = (setting.logits(params[name], tokens, mask, setting.answer_length) for name in ("first", "second"))
+    logits, critics = jnp.where((agents == 1)[:, None, None], second, first), params["critics"]
+    chances = jax.nn.softmax(jax.lax.stop_gradient(logits))[..., : MARK_TOKEN + 1]
+    found = jnp.sum(chances * critics["weights"][agents][:, None], axis=-1) + critics["biases"][agents][:, None]
+    return logits, VALUE_SCALE * found
 
 
 def _alone(setting: Setting, prompts: jax.Array) -> dict[str, jax.Array]:
