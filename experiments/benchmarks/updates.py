@@ -58,6 +58,10 @@ def transforms(width: int) -> dict[str, tuple[Callable[[], optax.GradientTransfo
             {},
         ),
         "shrink_groups": (functools.partial(updates.shrink_groups, groups, masks, period=100), {}),
+        "cric(adamw)": (
+            functools.partial(updates.cric, adamw, groups, start=10**6, sampling_steps=10, period=100),
+            {},
+        ),
         "hesso(adamw)": (functools.partial(updates.hesso, adamw, groups, start=10**6, period=100), {}),
         "rigl(adamw)": (functools.partial(updates.rigl, adamw, updates.random_masks({"kernel": 0.75})), {}),
     }

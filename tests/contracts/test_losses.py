@@ -23,13 +23,22 @@ def test_contract(case):
 @pytest.mark.parametrize("case", CASES, ids=label)
 def test_bad_batches_are_refused_by_name(case):
     subject = case.subject()
-    filled = subject.forward(subject.params, subject.terms(), None).replace(step=jnp.zeros([], jnp.int32))
+
+    def filled(terms):
+        return subject.forward(subject.params, terms, None).replace(step=jnp.zeros([], jnp.int32))
+
+    def refuse(field, change, message):
+        def changed(terms):
+            whole = filled(terms)
+            return subject.loss(whole.replace(**{field: change(getattr(whole, field))}))
+
+        with pytest.raises(ValueError, match=message):
+            jax.eval_shape(changed, subject.terms())
+
+    shapes = jax.eval_shape(filled, subject.terms())
     for field in subject.loss.requires:
         if field == "key":
             continue
-        with pytest.raises(ValueError, match=f"`{field}`, which is None"):
-            subject.loss(filled.replace(**{field: None}))
-        value = getattr(filled, field)
-        if isinstance(value, jax.Array):
-            with pytest.raises(ValueError, match=f"`{field}` must have shape"):
-                subject.loss(filled.replace(**{field: value[..., None]}))
+        refuse(field, lambda value: None, f"`{field}`, which is None")
+        if isinstance(getattr(shapes, field), jax.ShapeDtypeStruct):
+            refuse(field, lambda value: value[..., None], f"`{field}` must have shape")

@@ -30,8 +30,10 @@ def traced(config):
     states = strictly(lambda: trainer.init_state(task, arms, trainer.seed_numbers(1)))
     state = jax.eval_shape(lambda tree: jax.tree.map(lambda x: x[0], tree), states)
     first, judged, metrics = jax.ShapeDtypeStruct((), np.int32), {}, {}
+    batches = {arm.task: jax.jit(arm.task.batch) for arm in arms.values()}  # traced once for all arms of a task
     for name, arm in arms.items():
         own = state["arms"][name]
+        arm = arm._replace(task=arm.task._replace(batch=batches[arm.task]))
         step = functools.partial(trainer.train_steps, arm, lambda terms: terms, 1)
         after, trained = strictly(step, own, state["context"], state["keys"], first)
         assert types_of(after) == types_of(own)

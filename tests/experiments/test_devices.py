@@ -164,7 +164,7 @@ def test_two_processes_of_four_devices(one, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+    flags = os.environ["XLA_FLAGS"].replace("device_count=8", "device_count=4")
     changes = {"XLA_FLAGS": flags, "JAX_NUMPY_DTYPE_PROMOTION": "standard", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PROCESS, f"--workdir={tmp_path}", f"--distributed={address}", "--processes=2"]
     options = {"text": True, "env": {**os.environ, **changes}, "cwd": ROOT}

@@ -1,5 +1,7 @@
 """Rollouts: what they record is what was sampled, and what the loss sees is what the sampler saw."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ from algax.experiments.tasks.verified import MARK_TOKEN, make_setting
 SIZES = {"hidden_size": 16, "num_layers": 1, "num_heads": 2, "mlp_size": 16, "max_length": 40}
 MODEL = models.Transformer(models.TransformerConfig(vocabulary_size=18, positions="rotary", **SIZES))
 PROBLEMS = arithmetic_problems(1, "+")
-WARM = {"labelled": 40, "held_out": 20, "warm_steps": 20, "prompts_per_batch": 8, "samples_per_prompt": 4}
+WARM = {"labelled": 40, "held_out": 20, "warm_steps": 150, "prompts_per_batch": 8, "samples_per_prompt": 4}
 
 
 def written(tokens):
@@ -35,6 +37,16 @@ def collected(rollout, judged=False, **options):
     return params, *jax.jit(run)(params, context, key)
 
 
+@functools.cache
+def dialogues(until_right):
+    return collected(rollouts.attempts(turns=3, until_right=until_right), judged=True)
+
+
+@functools.cache
+def thoughts(soft):
+    return collected(rollouts.thoughts(length=2, soft=soft, samples=4), judged=True)
+
+
 def test_one_answer_is_scored_as_it_was_sampled():
     _, terms, _ = collected(rollouts.once())
     where = np.asarray(terms.mask)
@@ -47,7 +59,7 @@ def test_one_answer_is_scored_as_it_was_sampled():
 
 @pytest.mark.parametrize("until_right", [True, False])
 def test_dialogues_are_scored_as_they_were_sampled(until_right):
-    _, terms, metrics = collected(rollouts.attempts(turns=3, until_right=until_right), judged=True, warm_steps=150)
+    _, terms, metrics = dialogues(until_right)
     where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
     turns = [slice(start, start + 3) for start in (0, 4, 8)]
@@ -66,11 +78,12 @@ def test_dialogues_are_scored_as_they_were_sampled(until_right):
 
 
 def test_equal_answers_have_equal_numbers():
-    _, terms, _ = collected(rollouts.attempts(turns=2, until_right=False))
+    _, terms, _ = dialogues(False)
     answers, tokens, where = (np.asarray(x) for x in (terms.turn_answers, terms.tokens, terms.mask))
-    same = [(tokens[row, :3] * where[row, :3] == tokens[row, 4:7] * where[row, 4:7]).all() for row in range(len(tokens))]
-    np.testing.assert_array_equal(answers[:, 0] == answers[:, 1], same)
-    assert any(same) and not all(same)
+    written = np.stack([(tokens * where)[:, start : start + 3] for start in (0, 4, 8)], axis=1)
+    same = (written[:, :, None] == written[:, None]).all(axis=-1)
+    np.testing.assert_array_equal(answers[:, :, None] == answers[:, None], same)
+    assert 3 * len(tokens) < same.sum() < same.size
 
 
 def test_an_arm_may_collect_its_batches_in_another_way():
@@ -94,8 +107,8 @@ def test_what_is_refused():
 
 
 def test_a_loss_of_dialogues_reads_what_they_record():
-    _, terms, _ = collected(rollouts.attempts(turns=2))
-    assert np.isfinite(policy.unary_feedback()(terms.replace(step=jnp.zeros([], jnp.int32))))
+    _, terms, _ = dialogues(True)
+    assert np.isfinite(jax.jit(policy.unary_feedback())(terms.replace(step=jnp.zeros([], jnp.int32))))
 
 
 def test_a_hint_is_read_and_the_plain_prompt_is_trained():
@@ -163,7 +176,7 @@ def test_what_an_arm_remembers_is_part_of_its_state():
 
 @pytest.mark.parametrize("soft", [True, False])
 def test_thoughts_are_scored_as_they_were_sampled(soft):
-    _, terms, metrics = collected(rollouts.thoughts(length=2, soft=soft, samples=4), judged=True)
+    _, terms, metrics = thoughts(soft)
     where, tokens = np.asarray(terms.mask), np.asarray(terms.tokens)
     assert where.shape[1] == 5 and where[:, :3].all()
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], rtol=2e-4, atol=2e-4)
@@ -177,7 +190,7 @@ def test_thoughts_are_scored_as_they_were_sampled(soft):
 def test_soft_thoughts_have_the_density_of_their_noise():
     """The mixture is read off the model once more, from the recorded inputs."""
     setting = make_setting(MODEL, PROBLEMS, "?")
-    params, terms, _ = collected(rollouts.thoughts(length=1, soft=True, samples=1))
+    params, terms, _ = thoughts(True)
     table = np.asarray(setting.model.embed(params, jnp.arange(18)), np.float64)
     logits = np.asarray(setting.model.apply(params, terms.inputs["tokens"], None), np.float64)[:, -1]
     mixtures = np.exp(2 * logits - np.log(np.exp(2 * logits).sum(axis=1, keepdims=True))) @ table
@@ -189,7 +202,7 @@ def test_soft_thoughts_have_the_density_of_their_noise():
 
 @pytest.mark.parametrize("cooperate", [True, False])
 def test_partners_are_scored_as_they_were_sampled_and_share_rewards(cooperate):
-    _, terms, metrics = collected(rollouts.partners(cooperate=cooperate), judged=True, warm_steps=150)
+    _, terms, metrics = collected(rollouts.partners(cooperate=cooperate), judged=True)
     where, rows = np.asarray(terms.mask), 32
     np.testing.assert_allclose(terms.log_probs[where], terms.old_log_probs[where], atol=5e-5)
     np.testing.assert_array_equal(terms.inputs["agents"], [0] * rows + [1] * rows)
