@@ -32,7 +32,7 @@ def log_softmax(logits):
 def bandit_batches(steps, **options):
     """A bandit's batches, each policy 0.3 further along a direction of its own than the one before."""
     task = tasks.bandit(table(6), prompts=3, answers=6, right_answers=2, samples_per_prompt=4, epochs=1, **options)
-    params, context = task.init(jax.random.key(0))
+    params, context = jax.jit(task.init)(jax.random.key(0))
     tx, batches = tasks.refresh_sampler(1), []
     state, direction = tx.init(params), jax.random.normal(jax.random.key(1), (3, 6))
     for step in range(steps):
@@ -101,7 +101,7 @@ def test_bandit_paths_handicaps_and_corrupted_log_probs():
         np.asarray(context["preferences"] - hindered["preferences"]), np.where(context["right"], 5.0, 0.0), atol=1e-5
     )
     task = tasks.bandit(table(6), prompts=3, answers=6, right_answers=1, paths=3)
-    _, context = task.init(jax.random.key(0))
+    _, context = jax.jit(task.init)(jax.random.key(0))
     right = np.asarray(context["right"]).reshape(3, 2, 3)
     assert (right.all(-1).sum(-1) == 1).all() and (right.any(-1).sum(-1) == 1).all()
 
@@ -118,8 +118,8 @@ def test_bandit_measures_paths_and_rare_answers():
 
 def test_bandit_spells_answers_in_tokens_of_which_the_first_decides():
     task = tasks.bandit(table(6), prompts=3, answers=6, right_answers=2, samples_per_prompt=32, longest=4)
-    params, context = task.init(jax.random.key(0))
-    terms = task.forward(params, task.batch(params, context, 0, None), None)
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.forward)(params, jax.jit(task.batch)(params, context, 0, None), None)
     sizes, groups, first = np.asarray(context["sizes"]), np.asarray(terms.group_ids), np.asarray(terms.tokens)[:, 0]
     assert sizes.min() >= 1 and sizes.max() <= 4
     np.testing.assert_array_equal(np.asarray(terms.mask).sum(1), sizes[groups, first])
@@ -135,8 +135,8 @@ def test_bandit_spells_answers_in_tokens_of_which_the_first_decides():
 
 def test_lengths_are_rewarded_by_kind_and_measured_exactly():
     task = tasks.lengths(table(10), longest=10, limit=6, groups_per_kind=2, samples_per_prompt=4, budgets=(2, 8))
-    params, context = task.init(jax.random.key(0))
-    terms = task.forward(params, task.batch(params, context, 0, jax.random.key(1)), None)
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.forward)(params, jax.jit(task.batch)(params, context, 0, jax.random.key(1)), None)
     sizes = np.arange(1, 11)
     kernel = np.asarray(jax.tree.leaves(params)[0], np.float64)
     base = kernel - 0.5 * ((sizes - 31.0) / 6.0) ** 2
@@ -148,7 +148,7 @@ def test_lengths_are_rewarded_by_kind_and_measured_exactly():
     assert not np.any(np.asarray(terms.log_probs)[:, 1:])
     probabilities = np.mean([np.exp(log_softmax(base - np.abs(sizes - b) / 8.0)) for b in (2, 8)], axis=0)
     rates = 1 / (1 + np.exp(-(sizes[None] - np.array([[4.0], [14.0], [26.0]])) / 3.0))
-    found = task.evaluate(params, context, None)
+    found = jax.jit(task.evaluate)(params, context, None)
     np.testing.assert_allclose(found["easy_accuracy"], np.sum(probabilities[0] * rates[0] * (sizes <= 6)), rtol=1e-4)
     mean = np.sum(probabilities[2] * sizes)
     np.testing.assert_allclose(found["hard_length"], mean, rtol=1e-5)
@@ -158,8 +158,8 @@ def test_lengths_are_rewarded_by_kind_and_measured_exactly():
 
 def test_modes_have_the_probabilities_of_their_three_decisions():
     task = tasks.modes(table(2), thought=5, prompts=4, samples_per_prompt=64)
-    params, context = task.init(jax.random.key(0))
-    terms = task.forward(params, task.batch(params, context, 0, jax.random.key(1)), None)
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.forward)(params, jax.jit(task.batch)(params, context, 0, jax.random.key(1)), None)
     kernel = np.asarray(jax.tree.leaves(params)[0], np.float64).reshape(2, 3, 2)
     kernel[:, 1:, 1] -= 0.6
     log_probs = log_softmax(kernel)
@@ -173,7 +173,7 @@ def test_modes_have_the_probabilities_of_their_three_decisions():
     assert not np.asarray(terms.correct)[~thinks & (choices[:, 1:] == 0).any(1)].any()
     probabilities = np.exp(log_probs)[..., 1]
     short = probabilities[:, 1] * probabilities[:, 2]
-    found = task.evaluate(params, context, None)
+    found = jax.jit(task.evaluate)(params, context, None)
     accuracy = probabilities[:, 0] * 0.95 + (1 - probabilities[:, 0]) * short * np.array([1.0, 0.3])
     np.testing.assert_allclose(found["think_hard"], probabilities[1, 0], rtol=1e-5)
     np.testing.assert_allclose(found["short_success"], short[0], rtol=1e-5)
@@ -182,7 +182,7 @@ def test_modes_have_the_probabilities_of_their_three_decisions():
 
 def test_a_cold_start_shows_right_answers_of_which_some_have_no_thought():
     task = tasks.modes(table(2), prompts=4, samples_per_prompt=500, cold_start=3, dropout=0.25)
-    params, context = task.init(jax.random.key(0))
+    params, context = jax.jit(task.init)(jax.random.key(0))
     shown, sampled = (task.batch(params, context, step, jax.random.key(1)) for step in (2, 3))
     assert np.asarray(shown.demonstrations).all() and not np.asarray(sampled.demonstrations).any()
     assert np.asarray(shown.correct).all() and not np.asarray(sampled.correct).all()
@@ -199,7 +199,7 @@ def test_sequences_are_exact_on_a_tree_that_can_be_written_out(by_position):
     length, symbols, prompts = 3, 2, 2
     options = {"length": length, "symbols": symbols, "prompts": prompts, "right_answers": 3, "by_position": by_position}
     task = tasks.sequences(table(symbols + 1), critic=True, **options)
-    params, context = task.init(jax.random.key(0))
+    params, context = jax.jit(task.init)(jax.random.key(0))
     count = length if by_position else 7
     kernel = np.asarray(jax.tree.leaves(params["policy"])[0], np.float64)
     logits = kernel[:, :symbols] + np.asarray(context["preferences"], np.float64)
@@ -216,10 +216,10 @@ def test_sequences_are_exact_on_a_tree_that_can_be_written_out(by_position):
     right = np.asarray(context["right"])
     assert all(len({tuple(leaf) for leaf in right[prompt]}) == 3 for prompt in range(prompts))
     found = [np.exp(sum(log_probability(prompt, leaf))) for prompt in range(prompts) for leaf in right[prompt]]
-    measured = task.evaluate(params, context, jax.random.key(2))
+    measured = jax.jit(task.evaluate)(params, context, jax.random.key(2))
     np.testing.assert_allclose(measured["accuracy"], sum(found) / prompts, rtol=1e-5)
     np.testing.assert_allclose(measured["kl"], 0.0, atol=1e-6)
-    terms = task.forward(params, task.batch(params, context, 0, None), None)
+    terms = jax.jit(task.forward)(params, jax.jit(task.batch)(params, context, 0, None), None)
     rows = [log_probability(int(g), tuple(t)) for g, t in zip(terms.group_ids, np.asarray(terms.tokens), strict=True)]
     np.testing.assert_allclose(terms.log_probs, rows, rtol=1e-4)
     np.testing.assert_allclose(terms.old_log_probs, rows, rtol=1e-4)
@@ -245,8 +245,8 @@ def test_nodes_of_a_tree_have_numbers_of_their_own():
 def test_imperfect_rows_continue_prefixes_of_demonstrations():
     options = {"length": 8, "symbols": 2, "prompts": 3, "right_answers": 1, "samples_per_prompt": 4, "by_position": True}
     task = tasks.sequences(table(2), extra=tasks.imperfect_rows(mistakes=1.0, steps=10), graded=True, **options)
-    params, context = task.init(jax.random.key(0))
-    terms = task.batch(params, context, 0, None)
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.batch)(params, context, 0, None)
     shown, continued = np.asarray(terms.demonstrations), np.asarray(terms.regularising)
     assert shown.sum() == continued.sum() == 3 and not (shown & continued).any()
     right = np.asarray(context["right"])[:, 0]
@@ -261,8 +261,8 @@ def test_branches_share_what_comes_before_their_cut_and_learn_what_comes_after()
     task = tasks.sequences(
         table(3), prompts=2, length=5, symbols=3, samples_per_prompt=4, extra=tasks.branched_rows(3, top_k=2)
     )
-    params, context = task.init(jax.random.key(0))
-    terms = task.forward(params, task.batch(params, context, 0, None), None)
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.forward)(params, jax.jit(task.batch)(params, context, 0, None), None)
     tokens, mask, groups = np.asarray(terms.tokens), np.asarray(terms.mask), np.asarray(terms.group_ids)
     assert tokens.shape == (32, 5) and mask[:8].all()
     entropies = np.asarray(terms.distribution.entropies())
@@ -283,8 +283,8 @@ def test_branches_share_what_comes_before_their_cut_and_learn_what_comes_after()
 
 def test_two_ways_have_the_step_rewards_of_the_way_chosen():
     task = tasks.two_ways(table(2), samples=16)
-    params, context = task.init(jax.random.key(0))
-    terms = task.forward(params, task.batch(params, context, 0, jax.random.key(1)), None)
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.forward)(params, jax.jit(task.batch)(params, context, 0, jax.random.key(1)), None)
     direct = np.asarray(terms.inputs) == 1
     np.testing.assert_allclose(np.asarray(terms.token_rewards).sum(1), np.where(direct, 1.3, 2.2), rtol=1e-6)
     np.testing.assert_array_equal(np.asarray(terms.mask).sum(1), np.where(direct, 3, 9))
@@ -295,8 +295,8 @@ def test_two_ways_have_the_step_rewards_of_the_way_chosen():
 
 def test_the_spurious_step_is_usual_and_often_wrong():
     task = tasks.spurious_step(table(2), samples=20000)
-    params, context = task.init(jax.random.key(0))
-    terms = task.batch(params, context, 0, jax.random.key(1))
+    params, context = jax.jit(task.init)(jax.random.key(0))
+    terms = jax.jit(task.batch)(params, context, 0, jax.random.key(1))
     spurious, correct = np.asarray(terms.inputs) == 1, np.asarray(terms.correct)
     np.testing.assert_allclose(
         [spurious.mean(), correct[spurious].mean(), correct[~spurious].mean()], [0.8, 0.5, 0.9], atol=0.02

@@ -69,7 +69,7 @@ def test_chosen_descriptions_have_fewer_claims_that_the_judge_objects_to():
     everything = tasks.descriptions(None, prompts=3, claims=4, balanced=False)
     params, context = start(everything)
     balanced = tasks.descriptions(None, prompts=3, claims=4)
-    both = jax.jit(lambda key: [task.batch(params, context, 0, key) for task in (everything, balanced)])
+    both = jax.jit(lambda key: [jax.jit(task.batch)(params, context, 0, key) for task in (everything, balanced)])
     terms, kept = both(jax.random.key(1))
     where = np.asarray(terms.mask)
     assert where.any() and not (np.asarray(kept.mask) & ~where).any()

@@ -29,9 +29,9 @@ def test_digits_parts_are_disjoint_and_complete():
 
 def test_digits_batches_visit_every_training_image_once_an_epoch():
     task = tasks.digits(models.MLP((10,)), batch_size=100)
-    params, context = task.init(jax.random.key(0))
+    params, context = jax.jit(task.init)(jax.random.key(0))
     key = jax.random.key(1)
-    seen = np.concatenate([task.batch(params, context, step, key).inputs for step in range(13)])
+    seen = np.concatenate([jax.jit(task.batch)(params, context, step, key).inputs for step in range(13)])
     assert len(np.unique(seen, axis=0)) == len(np.unique(digits_pixels(context["train"]), axis=0))
     np.testing.assert_allclose(seen.mean(0), 0, atol=1e-4)
 
@@ -45,7 +45,7 @@ def test_modular_addition_table():
 
 def test_modular_addition_parts_are_disjoint():
     task = tasks.modular_addition(models.MLP((5,)), modulus=5, train_fraction=0.4)
-    _, context = task.init(jax.random.key(0))
+    _, context = jax.jit(task.init)(jax.random.key(0))
     assert len(context["train"]) == 10
     np.testing.assert_array_equal(np.sort(np.concatenate([context["train"], context["test"]])), np.arange(25))
 
@@ -130,7 +130,7 @@ def test_bandit_measures_a_known_policy():
 def test_bandit_samples_once_for_all_epochs_from_a_policy_as_old_as_asked():
     """The policy moves by 1 an update, so that its distance from the oldest sampler is that sampler's age."""
     task = tasks.bandit(models.MLP((5,), use_bias=False), prompts=3, answers=5, right_answers=2, epochs=2, delay=1)
-    params, context = task.init(jax.random.key(0))
+    params, context = jax.jit(task.init)(jax.random.key(0))
     tx = tasks.refresh_sampler(2)
     state = tx.init(params)
     tokens, ages = [], []
@@ -148,10 +148,10 @@ def test_bandit_samples_once_for_all_epochs_from_a_policy_as_old_as_asked():
 
 def test_bandit_rewards_and_log_probs_are_those_of_its_table():
     task = tasks.bandit(models.MLP((6,), use_bias=False), prompts=4, answers=6, right_answers=2, lowest_reward=-1.0)
-    params, context = task.init(jax.random.key(1))
+    params, context = jax.jit(task.init)(jax.random.key(1))
     assert np.all(np.sum(context["right"], axis=1) == 2)
-    terms = task.batch(params, context, 0, None)
-    filled = task.forward(params, terms, None)
+    terms = jax.jit(task.batch)(params, context, 0, None)
+    filled = jax.jit(task.forward)(params, terms, None)
     tokens, groups = np.asarray(terms.tokens)[:, 0], np.asarray(terms.group_ids)
     kernel = np.asarray(jax.tree.leaves(params["policy"])[0], np.float64)
     logits = kernel + np.asarray(context["preferences"], np.float64)
