@@ -171,6 +171,9 @@ def cric(
         count = int(sum(group_counts(params, groups).values()) * min(target, MOST))
         trying = (state.step >= start) & (state.removal_step < 0) & (count > 0)
         value_fn = extra_args.get("value_fn")
+        begins = trying & (state.cycle == 0)
+        cache = jax.tree.map(lambda now, old: jnp.where(begins, now, old), params, state.cache)
+        state = state._replace(cache=None, inner=None)  # what is large stays outside the branches, which copy
         state = jax.lax.cond(trying, lambda: _sampled(state, params, updates, count, value_fn), lambda: state)
         shrunk, gone = shrinking_factor(state.trial_step, sampling_steps), shrinking_factor(state.removal_step, period)
         factors = {
@@ -179,9 +182,9 @@ def cric(
         }
         moved = scaled_updates(updates, params, groups, factors)
         ends = trying & (state.trial_step == sampling_steps - 1)
-        moved = jax.tree.map(lambda u, old, now: jnp.where(ends, (old - now).astype(u.dtype), u), moved, state.cache, params)
+        moved = jax.tree.map(lambda u, old, now: jnp.where(ends, (old - now).astype(u.dtype), u), moved, cache, params)
         state = jax.lax.cond(ends, lambda: _decided(state, count), lambda: _advanced(state, trying))
-        return moved, state._replace(step=state.step + 1, inner=inner_state)
+        return moved, state._replace(step=state.step + 1, cache=cache, inner=inner_state)
 
     def _sampled(state: CricState, params: Any, updates: Any, count: int, value_fn: Any) -> CricState:
         """Takes the saliency of one step of a cycle; the first of all begins the first cycle here."""
@@ -198,7 +201,6 @@ def cric(
             candidates={name: state.candidates[name] | (lowest[name] & ~seen[name]) for name in groups},
             saliency={name: state.saliency[name] + saliency[name].astype(jnp.float32) for name in groups},
             samples=state.samples + 1.0,
-            cache=jax.tree.map(lambda now, old: jnp.where(begins, now, old), params, state.cache),
         )
 
     def _decided(state: CricState, count: int) -> CricState:
