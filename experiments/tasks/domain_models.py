@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from algax import measure, models, pretrain
 from algax.experiments.tasks.answers import answers
 from algax.experiments.tasks.fitting import fit
+from algax.experiments.tasks.markov import walk, windows
 from algax.experiments.tasks.task import Task
 
 DIGITS, WORDS, SEEN = 10, 12, 6  # values of a digit, kinds of words, and characters that a model sees
@@ -29,13 +30,7 @@ def draw_sums(key: jax.Array, count: int) -> jax.Array:
 
 def draw_words(key: jax.Array, chain: jax.Array, count: int) -> jax.Array:
     """Rows of words by a chain's logits, `[count, 35]`."""
-    first_key, next_key = jax.random.split(key)
-    start = jax.random.randint(first_key, (count,), 0, WORDS)
-
-    def step(now, key):
-        return jax.random.categorical(key, chain[now]), now
-
-    return END + 1 + jax.lax.scan(step, start, jax.random.split(next_key, LENGTH))[1].T
+    return END + 1 + walk(key, chain, count, LENGTH)
 
 
 def terms_of(tokens: jax.Array) -> pretrain.Terms:
@@ -45,9 +40,7 @@ def terms_of(tokens: jax.Array) -> pretrain.Terms:
 
 def seen_characters(tokens: jax.Array) -> jax.Array:
     """The last six tokens up to each, one-hot, `[B, T, 150]`."""
-    one_hot = jax.nn.one_hot(tokens, VOCABULARY)
-    padded = jnp.pad(one_hot, ((0, 0), (SEEN - 1, 0), (0, 0)))
-    return jnp.concatenate([padded[:, i : i + tokens.shape[1]] for i in range(SEEN)], axis=-1)
+    return windows(tokens, SEEN, VOCABULARY)
 
 
 def same_compute(steps: int, tokens: int) -> int:
@@ -87,7 +80,7 @@ def domain_models(model: Any, method: str = "from scratch") -> Task:
 
     def train(network, params, batch, steps, key):
         forward = pretrain.forward(lambda params, tokens: network.apply(params, seen_characters(tokens)))
-        return fit(pretrain.next_token(), forward, params, batch, steps=steps, rate=RATE, key=key)[0]
+        return fit(pretrain.next_token(), forward, params, batch, steps=steps, rate=RATE, key=key)
 
     def perplexities(network, params, problem):
         def log_perplexity(tokens):

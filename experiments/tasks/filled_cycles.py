@@ -55,7 +55,7 @@ def filled_cycles(model: Any, method: str = "sequential") -> Task:
 
         forward = pretrain.forward(lambda params, read: model.apply(params, features(described(read))))
         start = model.init(model_key, jnp.zeros([1, WIDTH]))
-        params, _ = fit(pretrain.next_token(), forward, start, batch, steps=STEPS, rate=RATE, key=train_key)
+        params = fit(pretrain.next_token(), forward, start, batch, steps=STEPS, rate=RATE, key=train_key)
         return {"params": params, "test": drawn(test_key, rule, HELD_OUT)}
 
     def fill(params, tokens, mask):

@@ -18,9 +18,8 @@ def fit(
     steps: int,
     rate: float,
     key: jax.Array,
-    follow: Callable[[Any], Any] = lambda params: None,
-) -> tuple[Any, Any]:
-    """Trains by Adam on batches that keys make.
+) -> Any:
+    """Returns the parameters after training by Adam on batches that keys make.
 
     Args:
         loss: a loss.
@@ -30,18 +29,12 @@ def fit(
         steps: updates.
         rate: learning rate.
         key: split over the steps.
-        follow: what to note of the parameters after every step.
-
-    Returns:
-        the parameters, and what was noted, with a leading axis of `steps`.
     """
     tx = optax.chain(algax.gradient(loss, forward), optax.adam(rate))
 
     def step(carry, key):
         params, state = carry
         updates, state = tx.update(None, state, params, terms=batch(key))
-        params = optax.apply_updates(params, updates)
-        return (params, state), follow(params)
+        return (optax.apply_updates(params, updates), state), None
 
-    (params, _), noted = jax.lax.scan(step, (params, tx.init(params)), jax.random.split(key, steps))
-    return params, noted
+    return jax.lax.scan(step, (params, tx.init(params)), jax.random.split(key, steps))[0][0]

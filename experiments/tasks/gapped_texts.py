@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 import algax
 from algax import pretrain
+from algax.experiments.tasks.markov import walk
 from algax.experiments.tasks.task import Task
 
 CHARACTERS, LENGTH = 8, 64  # values of a text's tokens, which are 1..8, and tokens of a text
@@ -92,13 +93,7 @@ def gapped_texts(
     tests = {name: pretrain.ul2(VOCABULARY, MODES, denoisers=(denoiser,)) for name, denoiser in TESTS.items()}
 
     def drawn(key, chain, count):
-        first_key, next_key = jax.random.split(key)
-
-        def step(now, key):
-            return jax.random.categorical(key, chain[now]), now
-
-        start = jax.random.randint(first_key, (count,), 0, CHARACTERS)
-        return pretrain.token_batch(1 + jax.lax.scan(step, start, jax.random.split(next_key, LENGTH))[1].T)
+        return pretrain.token_batch(1 + walk(key, chain, count, LENGTH))
 
     def init(key):
         chain_key, text_key, test_key, gap_key, model_key = jax.random.split(key, 5)

@@ -26,9 +26,20 @@ def sentences(keys: jax.Array, table: jax.Array, length: int) -> jax.Array:
     return jax.vmap(sentence)(keys).astype(jnp.int32)
 
 
-def windows(rows: jax.Array, context: int, vocabulary: int) -> jax.Array:
-    """The last tokens before each but the first, one-hot, 0 before the sentence: `[B, length, context * vocabulary]`."""
-    one_hot = jax.nn.one_hot(rows[:, :-1], vocabulary)
+def walk(key: jax.Array, table: jax.Array, count: int, length: int) -> jax.Array:
+    """Sentences `[count, length]` of a chain of order 1, whose table holds the logits of the next token, `[V, V]`."""
+    first_key, next_key = jax.random.split(key)
+
+    def step(now, key):
+        return jax.random.categorical(key, table[now]), now
+
+    start = jax.random.randint(first_key, (count,), 0, len(table))
+    return jax.lax.scan(step, start, jax.random.split(next_key, length))[1].T
+
+
+def windows(tokens: jax.Array, context: int, vocabulary: int) -> jax.Array:
+    """The last tokens up to each, one-hot, 0 before the sentence: `[B, L] -> [B, L, context * vocabulary]`."""
+    one_hot = jax.nn.one_hot(tokens, vocabulary)
     padded = jnp.pad(one_hot, ((0, 0), (context - 1, 0), (0, 0)))
     return jnp.concatenate([padded[:, start : start + one_hot.shape[1]] for start in range(context)], axis=-1)
 
@@ -65,13 +76,13 @@ def markov(
         raise ValueError(f"batch_size must be between 1 and examples={examples}; got {batch_size}")
 
     def predict(params, rows):
-        return algax.Logits(model.apply(params, windows(rows, context, vocabulary)))
+        return algax.Logits(model.apply(params, windows(rows[:, :-1], context, vocabulary)))
 
     def init(key):
         table_key, data_key, test_key, model_key = jax.random.split(key, 4)
         table = sharpness * jax.random.normal(table_key, (vocabulary,) * 3)
         test = sentences(jax.random.split(test_key, HELD_OUT), table, length)
-        params = model.init(model_key, windows(test[:1], context, vocabulary))
+        params = model.init(model_key, windows(test[:1, :-1], context, vocabulary))
         return params, {"table": table, "data": data_key, "test": test}
 
     def batch(params, frozen, step, key):

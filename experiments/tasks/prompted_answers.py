@@ -6,11 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 import algax
 from algax import pretrain
 from algax.experiments.tasks.answers import answers
+from algax.experiments.tasks.fitting import fit
 from algax.experiments.tasks.task import Task
 
 PROMPTS = (
@@ -89,15 +89,9 @@ def prompted_answers(model: Any, method: str = "ensemble") -> Task:
             del key
             return terms.replace(log_probs=algax.Logits(logits(params, terms.inputs)).log_probs(terms.tokens))
 
-        tx = optax.chain(algax.gradient(pretrain.next_token(), forward), optax.adam(RATE))
         terms = pretrain.Terms(inputs=texts, tokens=told, mask=jnp.ones(told.shape, bool))
-
-        def step(carry, _):
-            params, state = carry
-            updates, state = tx.update(None, state, params, terms=terms)
-            return (optax.apply_updates(params, updates), state), None
-
-        params = jax.lax.scan(step, (params, tx.init(params)), None, STEPS)[0][0]
+        loss, key = pretrain.next_token(), jax.random.key(0)  # every batch is the whole
+        params = fit(loss, forward, params, lambda key: terms, steps=STEPS, rate=RATE, key=key)
         return {"params": params, "test": draw_texts(test_key, TESTED)}
 
     def accuracy(problem, bias, together, calibrated):

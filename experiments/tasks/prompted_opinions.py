@@ -74,7 +74,7 @@ def _masked(params, tokens, key):
         return pretrain.Terms(inputs=corrupted.tokens, tokens=corrupted.targets, mask=corrupted.learned)
 
     forward = pretrain.forward(logits)
-    return fit(pretrain.next_token(), forward, params, batch, steps=PRETRAINED, rate=PRETRAIN_RATE, key=key)[0]
+    return fit(pretrain.next_token(), forward, params, batch, steps=PRETRAINED, rate=PRETRAIN_RATE, key=key)
 
 
 def predict(params: Any, texts: jax.Array) -> jax.Array:
@@ -92,7 +92,7 @@ def _tuned(params, texts, labels):
     terms = supervised.Terms(inputs=texts, labels=labels, mask=jnp.ones(len(texts), bool))
     forward = supervised.forward(lambda params, texts: jnp.log(predict(params, texts)))
     loss, key = supervised.cross_entropy(), jax.random.key(0)  # every batch is the whole
-    return fit(loss, forward, params, lambda key: terms, steps=TUNED, rate=TUNE_RATE, key=key)[0]
+    return fit(loss, forward, params, lambda key: terms, steps=TUNED, rate=TUNE_RATE, key=key)
 
 
 def _draw(key):

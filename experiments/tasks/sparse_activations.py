@@ -32,7 +32,7 @@ def sparse_activations(model: Any, vocabulary: int = 8, context: int = 4, exampl
             return layer(*args, **options)
 
         with nn.intercept_methods(record):
-            model.apply(params, windows(rows, context, vocabulary))
+            model.apply(params, windows(rows[:, :-1], context, vocabulary))
         return found[0]
 
     def evaluate(params, frozen, key):

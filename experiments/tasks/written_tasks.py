@@ -5,12 +5,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
-import algax
 from algax import decode, models, pretrain
 from algax.experiments.resolve import nearest
 from algax.experiments.tasks.answers import on_host
+from algax.experiments.tasks.fitting import fit
 from algax.experiments.tasks.task import Task
 
 FACTS, FILLERS, PASSAGE = 16, 6, 6  # of a domain: keys with a value each; other words; words of a passage
@@ -91,18 +90,6 @@ def forward_of(model: Any) -> Any:
     return pretrain.forward(lambda params, seen: logits(model, params, seen))
 
 
-def learn(model: Any, batch: Any, steps: int, rate: float, params: Any, key: jax.Array) -> Any:
-    """Parameters after `steps` of next-token training with Adam on batches `key -> pretrain.Terms`."""
-    tx = optax.chain(algax.gradient(pretrain.next_token(), forward_of(model)), optax.adam(rate))
-
-    def step(carry, key):
-        params, state = carry
-        updates, state = tx.update(None, state, params, terms=batch(key))
-        return (optax.apply_updates(params, updates), state), None
-
-    return jax.lax.scan(step, (params, tx.init(params)), jax.random.split(key, steps))[0][0]
-
-
 def generate(key: jax.Array, slots: jax.Array) -> jax.Array:
     """What a generator, trained on other domains, writes of passages `[B, 8]`: questions with answers `[B, 5]`, see `parse`."""
     data_key, train_key, sample_key = jax.random.split(key, 3)
@@ -114,7 +101,8 @@ def generate(key: jax.Array, slots: jax.Array) -> jax.Array:
 
     generator = models.MLP((len(WORDS),))
     params = generator.init(train_key, jnp.zeros([1, WINDOW * len(WORDS)]))
-    params = learn(generator, batch, GENERATOR_STEPS, GENERATOR_RATE, params, train_key)
+    loss, forward = pretrain.next_token(), forward_of(generator)
+    params = fit(loss, forward, params, batch, steps=GENERATOR_STEPS, rate=GENERATOR_RATE, key=train_key)
 
     def step(params, tokens, mask, cache):
         del mask
@@ -174,7 +162,7 @@ def written_tasks(model: Any, train: str = "written tasks") -> Task:
             both = pretrain.token_batch(slots[:, :PASSAGE]), answers_learned(questions(slots))
             return lesson(jax.tree.map(lambda x, y: jnp.concatenate([x, y]), *both), NEAR)
 
-        return learn(model, batch, BASE_STEPS, BASE_RATE, params, key)
+        return fit(pretrain.next_token(), forward, params, batch, steps=BASE_STEPS, rate=BASE_RATE, key=key)
 
     def init(key):
         model_key, base_key, fact_key, text_key, generator_key = jax.random.split(key, 5)

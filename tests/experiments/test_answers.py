@@ -1,7 +1,5 @@
 """Tasks whose arms answer at once: what is known, what is asked, and how answers are judged."""
 
-import importlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +10,9 @@ from algax.experiments import tasks, trainer
 from algax.experiments.configs import answered, plain
 from algax.experiments.tasks.answers import answers, on_host
 
+from .toy import module
+
 KEY = jax.random.key(0)
-
-
-def module(name):
-    """The module of a task that has its name."""
-    return importlib.import_module(f"algax.experiments.tasks.{name}")
 
 
 def answer(task, context):

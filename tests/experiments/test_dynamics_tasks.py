@@ -57,7 +57,7 @@ def test_a_chain_speaks_by_its_table_and_repeats_its_sentences_after_an_epoch():
 
 
 def test_windows_and_the_excess_of_a_uniform_guess():
-    np.testing.assert_array_equal(windows(jnp.array([[1, 0, 1, 0]]), 2, 2)[0], [[0, 0, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1]])
+    np.testing.assert_array_equal(windows(jnp.array([[1, 0, 1]]), 2, 2)[0], [[0, 0, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1]])
     task = tasks.markov(models.MLP([5, 3]), vocabulary=3, length=8, context=3)
     params, context = jax.jit(task.init)(KEY)
     metrics = jax.jit(task.evaluate)(jax.tree.map(jnp.zeros_like, params), context, KEY)

@@ -8,16 +8,12 @@ import numpy as np
 import optax
 import pytest
 
-from algax import models
 from algax.experiments import tasks
 from algax.experiments.tasks.bandit import measure
 from algax.experiments.tasks.lengths import success
 from algax.experiments.tasks.sequences import nodes
 
-
-def table(outputs):
-    """A model that is a table."""
-    return models.MLP((outputs,), use_bias=False)
+from .toy import table
 
 
 def log_softmax(logits):

@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from algax import models
 from algax.experiments import tasks
 from algax.experiments.tasks.digits import load
 from algax.experiments.tasks.similar_pairs import PAIRS, draw_pairs, judge_pairs, similarities
 
-
-def table(outputs):
-    """A model that is a table."""
-    return models.MLP((outputs,), use_bias=False)
+from .toy import table
 
 
 def start(task, seed=0):

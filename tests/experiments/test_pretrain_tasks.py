@@ -5,15 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from algax import models
 from algax.experiments import tasks
 from algax.experiments.tasks.distilled_students import hide_one
 from algax.experiments.tasks.two_domains import draw_texts
 
-
-def table(outputs):
-    """A model that is a table."""
-    return models.MLP((outputs,), use_bias=False)
+from .toy import table
 
 
 def drawn(*given, steps=(0,)):

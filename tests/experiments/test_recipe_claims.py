@@ -1,26 +1,15 @@
 """Tasks of the recipes' claims: corridors, elicited answers, repeated games, starts and searched rates, against NumPy."""
 
-import importlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from algax import models
 from algax.experiments import tasks
 
+from .toy import module, table
+
 KEY = jax.random.key(0)
-
-
-def module(name):
-    """The module of a task that has its name."""
-    return importlib.import_module(f"algax.experiments.tasks.{name}")
-
-
-def table(outputs):
-    """A model that is a table."""
-    return models.MLP((outputs,), use_bias=False)
 
 
 def played(task):

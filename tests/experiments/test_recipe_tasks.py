@@ -6,17 +6,14 @@ import numpy as np
 import optax
 import pytest
 
-from algax import curriculum, models
+from algax import curriculum
 from algax.experiments import tasks
 from algax.experiments.tasks.coherent_prompts import prompts_and_scores
 from algax.experiments.tasks.shared_skills import START
 
+from .toy import table
+
 KEY = jax.random.key(0)
-
-
-def table(outputs):
-    """A model that is a table."""
-    return models.MLP((outputs,), use_bias=False)
 
 
 def started(task, step=0, noise=0.0):

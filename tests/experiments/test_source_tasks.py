@@ -1,7 +1,5 @@
 """The small tasks of where training data come from, against figures written out in NumPy."""
 
-import importlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,12 +9,9 @@ from scipy import stats
 from algax import models
 from algax.experiments import tasks
 
+from .toy import module
+
 KEY = jax.random.key(0)
-
-
-def module(name):
-    """The module of a task that has its name."""
-    return importlib.import_module(f"algax.experiments.tasks.{name}")
 
 
 def test_solutions_add_the_operands_in_some_order():

@@ -1,12 +1,14 @@
 """A comparison that compiles in no time: a line through noisy points, a loss with state, and, if asked, a step with NaN."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 from flax import struct
 from flax.core import meta
 
 import algax
-from algax import pretrain
+from algax import models, pretrain
 from algax.core.terms import data, differentiated, mask
 from algax.experiments import configs, tasks
 from algax.experiments.tasks.task import Task
@@ -137,3 +139,13 @@ def transformer(**changes):
         "metric": "nll",
     }
     return config(**{**entries, **changes})
+
+
+def table(outputs):
+    """A model that is a table."""
+    return models.MLP((outputs,), use_bias=False)
+
+
+def module(name):
+    """The module of a task that has its name."""
+    return importlib.import_module(f"algax.experiments.tasks.{name}")
