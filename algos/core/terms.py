@@ -92,7 +92,7 @@ class Groups:
     """Statistics over groups of rows, given back for every row at hand; without gradient, empty rows left out."""
 
     terms: Any
-    dense_ids: Array
+    segment_ids: Array
     valid: Array
 
     def sum(self, x: Array) -> Array:
@@ -140,14 +140,14 @@ class Groups:
     def quantile(self, x: Array, level: Array | float) -> Array:
         """Quantile of the group's values, linear between the neighbours, 0 for an empty group: `[B] -> [B]`."""
         _, ids, values = self._sorted(x)
-        count = jax.ops.segment_sum(self.valid.astype(x.dtype), self.dense_ids, num_segments=ids.shape[0])
+        count = jax.ops.segment_sum(self.valid.astype(x.dtype), self.segment_ids, num_segments=ids.shape[0])
         start = jax.ops.segment_min(jnp.arange(ids.shape[0]), ids, num_segments=ids.shape[0])
         last = jnp.maximum(count - 1.0, 0.0)
         lower = jnp.floor(level * last)
         low = values[start + lower.astype(start.dtype)]
         high = values[start + jnp.minimum(lower + 1.0, last).astype(start.dtype)]
         quantiles = jnp.where(count > 0, low + (level * last - lower) * (high - low), 0.0)
-        return self.terms.local_rows(quantiles[self.dense_ids], x.shape[0])
+        return self.terms.local_rows(quantiles[self.segment_ids], x.shape[0])
 
     def only(self, where: Array) -> Groups:
         """The same groups of fewer rows, those in `where` `[B]`."""
@@ -155,28 +155,36 @@ class Groups:
 
     def split(self, ids: Array) -> Groups:
         """Finer groups: the rows of a group that also share `ids` `[B]`, any integers."""
-        return dataclasses.replace(self, dense_ids=_dense_ids(self.terms.gather(ids), self.dense_ids))
+        return dataclasses.replace(self, segment_ids=_dense_ids(self.terms.gather(ids), self.segment_ids))
 
     def _first(self) -> Array:
         index = jnp.arange(self.valid.shape[0])
         valid = jnp.where(self.valid, index, index.shape[0])
-        return self.valid & (jax.ops.segment_min(valid, self.dense_ids, num_segments=index.shape[0])[self.dense_ids] == index)
+        first = jax.ops.segment_min(valid, self.segment_ids, num_segments=index.shape[0])
+        return self.valid & (first[self.segment_ids] == index)
 
     def _sorted(self, x: Array) -> tuple[Array, Array, Array]:
         """Order, ids and values of the rows sorted by group and value, rows that do not count last in their group."""
         values = jnp.where(self.valid, self.terms.gather(x), float(jnp.finfo(x.dtype).max))
-        order = jnp.lexsort((values, self.dense_ids))
-        return order, self.dense_ids[order], values[order]
+        order = jnp.lexsort((values, self.segment_ids))
+        return order, self.segment_ids[order], values[order]
 
     def _reduce(self, segment_reduce: Any, x: Array, neutral: float) -> Array:
         values = jnp.where(self.valid, self.terms.gather(x), neutral)
-        reduced = segment_reduce(values, self.dense_ids, num_segments=values.shape[0])
-        return self.terms.local_rows(reduced[self.dense_ids], x.shape[0])
+        reduced = segment_reduce(values, self.segment_ids, num_segments=values.shape[0])
+        return self.terms.local_rows(reduced[self.segment_ids], x.shape[0])
 
 
 def _starts(x: Array) -> Array:
     """Where a sorted array takes a new value: `[N] -> [N]`."""
     return jnp.concatenate([jnp.ones([1], bool), x[1:] != x[:-1]])
+
+
+def _segment_ids(ids: Array) -> Array:
+    """The ids `[N]` as they are where all lie in 0..N-1, and numbered from 0 on where they do not: `[N]`."""
+    # Sorting to number them takes longer than all else that is done with groups, and rollouts are mostly numbered already.
+    small = jnp.all((ids >= 0) & (ids < ids.shape[0]))
+    return jax.lax.cond(small, lambda ids: ids.astype(int), _dense_ids, ids)
 
 
 def _dense_ids(*keys: Array) -> Array:
@@ -194,7 +202,8 @@ def record_name(record: type[Terms] | Terms) -> str:
 
 def row_mask(where: Array) -> Array:
     """Which rows of a mask hold anything: `[B, ...] -> [B]`."""
-    return where.reshape(where.shape[0], -1).any(axis=1) if where.ndim > 1 else where
+    # Counted as `row_count` counts, so that XLA reads the mask once for both.
+    return jnp.sum(where.reshape(where.shape[0], -1), axis=1, dtype=jnp.float32) > 0 if where.ndim > 1 else where
 
 
 def _zero_behind_masks(value: Any, spec: FieldSpec, masks: list[tuple[tuple[str, ...], Array]]) -> Any:
@@ -415,7 +424,7 @@ class Terms:
     def groups(self, group_ids: Array, mask: str = "mask") -> Groups:
         """The rows of the whole batch by group; `group_ids` `[B]` may be any integers, groups may be spread over devices."""
         ids, valid = self.gather(group_ids), self.gather(self.where(jnp.zeros(group_ids.shape), mask))
-        return Groups(self, _dense_ids(ids), valid)
+        return Groups(self, _segment_ids(ids), valid)
 
     # ----- writing ----------------------------------------------------------------------------------------------------------
 

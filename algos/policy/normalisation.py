@@ -159,7 +159,7 @@ def bundle_papers(group_ids: jax.Array, bundle_ids: jax.Array) -> jax.Array:
     rows = group_ids.shape[0]
     terms = Terms(mask=jnp.ones([rows, 1], bool))
     turns = terms.groups(group_ids).rank(jnp.arange(rows, dtype=jnp.float32))
-    return terms.groups(bundle_ids).split(turns).dense_ids
+    return terms.groups(bundle_ids).split(turns).segment_ids
 
 
 def mixed_value_at_risk(

@@ -91,7 +91,7 @@ def majority_labels() -> LossTransform:
         answers = groups.split(terms.answer_ids)
         votes = answers.count(jnp.ones(voting.shape, jnp.float32))
         most = voting & (votes == groups.max(votes))
-        ranks = terms.local_rows(answers.dense_ids, voting.shape[0]).astype(jnp.float32)  # in the order of the ids
+        ranks = terms.local_rows(answers.segment_ids, voting.shape[0]).astype(jnp.float32)  # in the order of the ids
         least = -groups.only(most).max(-ranks)
         return terms.replace(correct=most & (ranks == least))
 

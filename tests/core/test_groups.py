@@ -10,7 +10,10 @@ from algax import policy
 ROWS = 7
 rows = st.tuples(
     st.lists(st.integers(0, 4), min_size=ROWS, max_size=ROWS),
-    st.lists(st.sampled_from([-7, 2, 10**6]), min_size=ROWS, max_size=ROWS),
+    # Ids below the number of rows are taken as they are, others are numbered first.
+    st.sampled_from([(-7, 2, 10**6), (0, 3, 6)]).flatmap(
+        lambda ids: st.lists(st.sampled_from(ids), min_size=ROWS, max_size=ROWS)
+    ),
     st.lists(st.booleans(), min_size=ROWS, max_size=ROWS),
 )
 
