@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -146,17 +147,22 @@ def _require_fields(name: str, reads: tuple[str, ...], terms: Terms) -> None:
 
 def _public_writers(field: str, terms: Terms) -> list[str]:
     """The public transforms of the room of `terms` that write a field."""
-    room = sys.modules.get(type(terms).__module__.rpartition(".")[0])
-    writers = []
-    for public in getattr(room, "__all__", ()):
-        factory = getattr(room, public)
+    return [name for name, writes in _room_writes(type(terms).__module__.rpartition(".")[0]).items() if field in writes]
+
+
+@functools.cache
+def _room_writes(room: str) -> dict[str, tuple[str, ...]]:
+    """Public transform -> the fields it writes, of the transforms of a room that need no arguments."""
+    module = sys.modules.get(room)
+    found = {}
+    for public in getattr(module, "__all__", ()):
         try:
-            transform = factory()
+            transform = getattr(module, public)()
         except Exception:  # noqa: BLE001, S112 - a class, or a factory with required arguments, is no hint to give
             continue
-        if isinstance(transform, LossTransform) and field in transform.writes and not transform.transforms:
-            writers.append(public)
-    return writers
+        if isinstance(transform, LossTransform) and not transform.transforms:
+            found[public] = transform.writes
+    return found
 
 
 def _require_declared(name: str, writes: tuple[str, ...], metrics: tuple[str, ...], before: Terms, after: Any) -> None:

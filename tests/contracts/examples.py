@@ -46,18 +46,31 @@ class Case(NamedTuple):
     def subject(self) -> Subject:
         """What the contract of losses checks."""
         room: LossRoom = examples_module(self.room).ROOM
+        first, second = map(self.used, batches(self.room))
+        degenerate = {what: self.used(terms) for what, terms in degenerate_terms(self.room).items()}
         params = room.params(np.random.default_rng(1))
-        whole = room.terms(np.random.default_rng(0), ROWS)
-        degenerate = {what: self.used(change(whole)) for what, change in room.degenerate.items()}
-        random = self.example.random
-        return Subject(self.loss, lambda *args: self.used(room.terms(*args)), params, room.forward, random, degenerate)
+        return Subject(self.loss, (first, second), params, room.forward, self.example.random, degenerate)
+
+
+@functools.cache
+def batches(room: str) -> tuple[Terms, ...]:
+    """Two batches with all the fields of a room."""
+    losses: LossRoom = examples_module(room).ROOM
+    return tuple(losses.terms(np.random.default_rng(seed), ROWS) for seed in (0, 1))
+
+
+@functools.cache
+def degenerate_terms(room: str) -> dict[str, Terms]:
+    """What is degenerate about a batch -> the batch, with all the fields of a room."""
+    losses: LossRoom = examples_module(room).ROOM
+    return {what: change(batches(room)[0]) for what, change in losses.degenerate.items()}
 
 
 @functools.cache
 def forward_reads(room: str) -> set[str]:
     """The data fields on which what a room's forward function fills in depends."""
     losses: LossRoom = examples_module(room).ROOM
-    terms = losses.terms(np.random.default_rng(0), ROWS)
+    terms = batches(room)[0]
     specs = field_specs(type(terms))
     data = {name: getattr(terms, name) for name, spec in specs.items() if spec.role == "data"}
     data = {name: value for name, value in data.items() if value is not None}

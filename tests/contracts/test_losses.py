@@ -27,18 +27,15 @@ def test_bad_batches_are_refused_by_name(case):
     def filled(terms):
         return subject.forward(subject.params, terms, None).replace(step=jnp.zeros([], jnp.int32))
 
-    def refuse(field, change, message):
-        def changed(terms):
-            whole = filled(terms)
-            return subject.loss(whole.replace(**{field: change(getattr(whole, field))}))
-
+    def refuse(field, value, message):
         with pytest.raises(ValueError, match=message):
-            jax.eval_shape(changed, subject.terms())
+            jax.eval_shape(subject.loss, whole.replace(**{field: value}))
 
-    shapes = jax.eval_shape(filled, subject.terms())
+    whole = jax.eval_shape(filled, subject.terms())
     for field in subject.loss.requires:
         if field == "key":
             continue
-        refuse(field, lambda value: None, f"`{field}`, which is None")
-        if isinstance(getattr(shapes, field), jax.ShapeDtypeStruct):
-            refuse(field, lambda value: value[..., None], f"`{field}` must have shape")
+        refuse(field, None, f"`{field}`, which is None")
+        given = getattr(whole, field)
+        if isinstance(given, jax.ShapeDtypeStruct):
+            refuse(field, given.update(shape=(*given.shape, 1)), f"`{field}` must have shape")

@@ -118,10 +118,10 @@ WRONG = {
 }
 
 
-def subject_of(loss):
-    rng = np.random.default_rng
-    degenerate = {what: change(ROOM.terms(rng(0), ROWS)) for what, change in ROOM.degenerate.items()}
-    return Subject(loss, ROOM.terms, ROOM.params(rng(1)), ROOM.forward, degenerate=degenerate)
+def subject_of(loss, forward=ROOM.forward):
+    first, second = (ROOM.terms(np.random.default_rng(seed), ROWS) for seed in (0, 1))
+    degenerate = {what: change(first) for what, change in ROOM.degenerate.items()}
+    return Subject(loss, (first, second), ROOM.params(np.random.default_rng(1)), forward, degenerate=degenerate)
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -157,9 +157,8 @@ def test_gradient_that_leaks_through_a_weight_is_refused():
         return ROOM.forward(params, terms, key).replace(weights=jnp.ones(terms.mask.shape))
 
     loss = loss_transform(leaks_through_a_weight, reads=("weights", "log_probs"), writes=("loss",), name="wrong")
-    leaking = Subject(loss, ROOM.terms, subject_of(loss).params, forward)
     with pytest.raises(ContractError, match="`weights`, which is derived"):
-        contract.check_gradient_flow(leaking)
+        contract.check_gradient_flow(subject_of(loss, forward))
 
 
 def test_a_gradient_that_is_not_that_of_the_value_shows_in_finite_differences():

@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec
 
 from ..gradient import gradient
 from ..terms import Terms, field_specs
-from ..transform import LossTransform, run, split_state
+from ..transform import LossTransform, split_state
 from .batches import map_fields, nan_behind_masks, pad, reorder
 from .errors import ContractError, TracedJit, require_compiled_once, require_same_types
 
@@ -32,23 +32,23 @@ class Subject:
 
     Attributes:
       loss: a chain or transform that writes `loss`.
-      make_terms: (rng, rows) -> a batch with its data fields set.
+      batches: two batches of `ROWS` rows with their data fields set.
       params: the parameters of a small model.
       forward: (params, terms, key) -> terms with the differentiated fields filled in.
       random: the loss draws random numbers per token, which cutting the batch changes.
-      degenerate: what is degenerate about a batch -> the batch, of the types `make_terms` gives.
+      degenerate: what is degenerate about a batch -> the batch, of the same types as the others.
     """
 
     loss: LossTransform
-    make_terms: Callable[[np.random.Generator, int], Terms]
+    batches: tuple[Terms, Terms]
     params: Any
     forward: Callable[[Any, Terms, jax.Array | None], Terms]
     random: bool = False
     degenerate: Mapping[str, Terms] = dataclasses.field(default_factory=dict)
 
-    def terms(self, seed: int = 0) -> Terms:
-        """A batch; the same seed gives the same one."""
-        return self.make_terms(np.random.default_rng(seed), ROWS)
+    def terms(self, index: int = 0) -> Terms:
+        """The first or second batch."""
+        return self.batches[index]
 
     @functools.cached_property
     def compiled(self) -> TracedJit:
@@ -102,7 +102,8 @@ def check_loss(
     Raises:
       ContractError: the contract is broken; the message says how. Checks over devices use those there are.
     """
-    run_checks(Subject(loss, make_terms, params, forward))
+    first, second = (make_terms(np.random.default_rng(seed), ROWS) for seed in (0, 1))
+    run_checks(Subject(loss, (first, second), params, forward))
 
 
 def run_checks(subject: Subject) -> None:
@@ -157,46 +158,40 @@ def _same_result(what: str, actual: Any, expected: Any) -> None:
 
 def check_declared_fields(subject: Subject) -> None:
     """Every step reads and writes exactly what it declares; tracing tells."""
-    terms = subject.forward(subject.params, subject.terms().prepare(), None)
-    terms = terms.replace(step=jnp.zeros([], jnp.int32), key=jax.random.key(3), prepared=False)
-    states = split_state(subject.loss, subject.loss.init())
-
-    def walk(terms):
-        terms = terms.prepare()
-        for step, state in zip(subject.loss.steps, states, strict=True):
-            _check_reads(step, state, terms)
-            before = terms
-            terms, _ = run((step,), terms, (state,))
-            unwritten = [name for name in step.writes if getattr(terms, name) is getattr(before, name)]
-            if unwritten:
-                raise ContractError(f"{step.name} declares that it writes `{unwritten[0]}`, and does not")
-
-    jax.eval_shape(walk, terms)
+    terms = jax.eval_shape(lambda terms: subject.forward(subject.params, terms.prepare(), None), subject.terms())
+    terms = terms.replace(step=jax.ShapeDtypeStruct([], jnp.int32), key=jax.random.key(3))
+    for step, state in zip(subject.loss.steps, split_state(subject.loss, subject.loss.init()), strict=True):
+        terms = _check_step(step, state, terms)
 
 
-def _check_reads(step: LossTransform, state: Any, terms: Terms) -> None:
+def _check_step(step: LossTransform, state: Any, terms: Terms) -> Terms:
+    """The types of the batch after a step that sees only what it declares."""
     specs = field_specs(type(terms))
     masks = [name for name, spec in specs.items() if spec.kind == "mask"]
     declared = [name for name in (*step.reads, *step.optional_reads, "step", *masks) if getattr(terms, name) is not None]
-    hidden = {name: None for name in specs if name not in declared}
-    visible = terms.replace(**hidden)
+    visible = terms.replace(**{name: None for name in specs if name not in declared}, metrics={})
 
     def outputs(fields):
-        after, new_state = step.update(visible.replace(**fields), state)
+        before = visible.replace(**fields)
+        after, new_state = step.update(before, state)
+        unwritten = [name for name in step.writes if getattr(after, name) is getattr(before, name)]
+        if unwritten:
+            raise ContractError(f"{step.name} declares that it writes `{unwritten[0]}`, and does not")
         return {name: getattr(after, name) for name in step.writes}, after.metrics, new_state
 
     fields = {name: getattr(terms, name) for name in declared}
     try:
-        jaxpr = jax.make_jaxpr(outputs)(fields)
+        jaxpr, (written, _, _) = jax.make_jaxpr(outputs, return_shape=True)(fields)
+    except ContractError:
+        raise
     except Exception as error:
         raise ContractError(f"{step.name} fails when only the fields it declares are there: {error}") from error
-    flat, _ = jax.tree_util.tree_flatten_with_path(fields)
-    used = used_inputs(jaxpr.jaxpr)
-    for (path, _), is_used in zip(flat, used, strict=True):
-        name = path[0].key
-        others = [u for (p, _), u in zip(flat, used, strict=True) if p[0].key == name]
-        if not any(others) and name in (*step.reads, *step.optional_reads) and name not in masks and not is_used:
-            raise ContractError(f"{step.name} declares that it reads `{name}`, and does not")
+    flat = jax.tree_util.tree_leaves_with_path(fields)
+    used = {path[0].key for (path, _), is_used in zip(flat, used_inputs(jaxpr.jaxpr), strict=True) if is_used}
+    unread = [name for name in declared if name in (*step.reads, *step.optional_reads) and name not in (*masks, *used)]
+    if unread:
+        raise ContractError(f"{step.name} declares that it reads `{unread[0]}`, and does not")
+    return terms.replace(**written)
 
 
 def used_inputs(jaxpr: Any) -> list[bool]:
@@ -223,12 +218,11 @@ def _require_stable_state(subject: Subject) -> None:
 
 def check_vmap(subject: Subject) -> None:
     """Mapping over seeds gives each seed its own result."""
-    batches = [subject.terms(seed) for seed in (0, 1)]
     scales = (1.0, 0.5)
-    stacked = jax.tree.map(lambda *x: jnp.stack(x), *batches)
+    stacked = jax.tree.map(lambda *x: jnp.stack(x), *subject.batches)
     params = jax.tree.map(lambda x: jnp.stack([scale * x for scale in scales]), subject.params)
     mapped = jax.jit(jax.vmap(subject.step()))(params, stacked)
-    for i, (batch, scale) in enumerate(zip(batches, scales, strict=True)):
+    for i, (batch, scale) in enumerate(zip(subject.batches, scales, strict=True)):
         alone = subject.compiled(jax.tree.map(lambda x, s=scale: s * x, subject.params), batch)
         _same_result(f"vmap, seed {i}", jax.tree.map(lambda x, i=i: x[i], mapped[:2]), alone)
 
@@ -267,26 +261,25 @@ def check_together(subject: Subject) -> None:
     one = subject.step(microbatches=parts, axis_name="devices", forward=_spoilt(subject.forward))
     compiled = TracedJit(_sharded(jax.vmap(lambda params, terms: one(params, terms)[:2]), PartitionSpec(None, "devices")))
 
-    def results(batches):
+    def results(*batches, scales=(1.0, 0.5, 0.5)):
         spoilt = [nan_behind_masks(batch, roles=("data",)) for batch in batches]
-        params = jax.tree.map(lambda x: jnp.stack([x, 0.5 * x, 0.5 * x]), subject.params)
+        params = jax.tree.map(lambda x: jnp.stack([scale * x for scale in scales]), subject.params)
         mapped = compiled(params, jax.tree.map(lambda *x: jnp.stack(x), *spoilt))
         return [jax.tree.map(lambda x, i=i: x[i], mapped) for i in range(len(batches))]
 
-    padded = [pad(subject.terms(seed), ROWS, 2) for seed in (0, 1)]
-    first, second, nothing = results([reorder(padded[0]), padded[1], map_fields(padded[1], _unmask)])
+    padded = [pad(batch, ROWS, 2) for batch in subject.batches]
+    first, second, nothing = results(reorder(padded[0]), padded[1], map_fields(padded[1], _unmask))
     _same_result("compiled, cut, padded and reordered", first, subject.expected)
-    other = subject.step()(jax.tree.map(lambda x: 0.5 * x, subject.params), subject.terms(1))
-    _same_result("compiled, cut, padded and mapped with another batch", second, other)
     _require_nothing(*nothing)
+    swapped, again, _ = results(padded[1], padded[0], padded[0], scales=(0.5, 1.0, 1.0))
+    _same_result("mapped with another batch", swapped, second)
+    _same_result("compiled, cut and padded", again, subject.expected)
 
     names = list(subject.degenerate)
     for start in range(0, len(names), 3):
         three = (names[start : start + 3] * 3)[:3]
-        for name, result in zip(three, results([pad(subject.degenerate[name], ROWS, 2) for name in three]), strict=True):
+        for name, result in zip(three, results(*(pad(subject.degenerate[name], ROWS, 2) for name in three)), strict=True):
             _finite(name, *result)
-    if not names:
-        results([padded[1]] * 3)
     require_compiled_once("the step", compiled)
 
 
