@@ -68,7 +68,7 @@ def curves(name: str) -> dict[str, np.ndarray]:
     found = {}
     for label, options in PANELS[name].items():
         schedule: Callable = resolve.resolve({"name": f"schedules.{name}", **options})
-        found[label] = np.asarray(jax.vmap(schedule)(steps))
+        found[label] = np.asarray(jax.jit(jax.vmap(schedule))(steps))
     return found
 
 

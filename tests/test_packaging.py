@@ -74,7 +74,7 @@ def test_install(source, tmp_path, editable):
         run(sys.executable, "-m", "pip", "wheel", *options, "-w", tmp_path / "wheels", source)
         (wheel,) = (tmp_path / "wheels").glob("algax-*.whl")
         pip(python, "install", *options, wheel)
-    imported = run(python, "-c", IMPORT_EVERYTHING, cwd=away)
+    loss, imported = run(python, "-c", USER_SCRIPT + IMPORT_EVERYTHING, cwd=away).splitlines()[-2:]
+    assert float(loss.split()[-1]) == pytest.approx(0.0, abs=1e-6)
     assert str(ROOT) not in imported and (str(source) in imported) == editable
-    assert float(run(python, "-c", USER_SCRIPT, cwd=away).split()[-1]) == pytest.approx(0.0, abs=1e-6)
     assert "policy/grpo" in run(tmp_path / "environment" / "bin" / "algax", "list", cwd=away)

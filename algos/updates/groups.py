@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..core import checks
 from ..core.numerics import at_least_float32, safe_sqrt
@@ -147,7 +148,7 @@ def remove_groups(params: Params, groups: Groups, masks: Mapping[str, Array]) ->
     """
     counts, leaves = group_counts(params, groups), named_leaves(params)
     for name, members in groups.items():
-        kept = jnp.flatnonzero(~_fitting(name, masks[name], counts[name]))
+        kept = np.flatnonzero(~_fitting(name, masks[name], counts[name]))
         if kept.size == 0:
             raise ValueError(f"`masks` must leave a group of every set, got none for {name!r}")
         for path, axis in members:

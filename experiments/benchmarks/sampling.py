@@ -91,7 +91,7 @@ def rows(
     model = models.Transformer(config)
     init_key, prompt_key, key = jax.random.split(jax.random.key(0), 3)
     prompts = jax.random.randint(prompt_key, (batch_size, prompt_length), 0, VOCABULARY)
-    arguments = model.init(init_key, prompts), prompts, key
+    arguments = jax.jit(model.init)(init_key, prompts), prompts, key
     ways = {"cached": cached, "recomputing": recomputing, "looping": looping}
     programs = {name: way(model, new_tokens) for name, way in ways.items()}
     # Accelerators round products to fewer bits by default, and a draw that falls between two roundings may differ.

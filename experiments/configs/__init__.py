@@ -1,5 +1,6 @@
 """Configs of experiments: `ROOM.py` holds the room's comparisons, `get_config(variant)` builds one."""
 
+import functools
 import importlib
 import inspect
 import json
@@ -133,9 +134,10 @@ def choose(variants: Mapping[str, Callable[[], ConfigDict]], variant: str) -> Co
     return variants[variant]()
 
 
-def rooms() -> list[str]:
+@functools.cache
+def rooms() -> tuple[str, ...]:
     """The rooms that have experiments."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 def module(room: str):

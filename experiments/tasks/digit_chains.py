@@ -120,7 +120,7 @@ def chain_problems(operands: Sequence[int] = (4,), style: str = "chain", balance
     prompts, length = np.array(rows, np.int32), 2 * (widest - 1) + 1
     key, thinks = jax.random.key(0), np.random.default_rng(0).random(len(rows)) < 0.5
     number = np.where(thinks, 1, 0) if style == MODES else np.full(len(rows), STYLES.index(style))
-    answers = np.asarray(in_style(key, jnp.asarray(prompts), jnp.asarray(number), length))
+    answers = np.asarray(jax.jit(in_style, static_argnames="length")(key, prompts, number, length=length))
     if style == MODES:
         answers = np.concatenate([np.where(thinks, THINK, ANSWER)[:, None], answers], axis=1)
     return Problems(prompts, answers.astype(np.int32), lambda p, c: judged(p, c)[0], np.array(kinds, np.int32))

@@ -1,5 +1,6 @@
 """Which tensors a checkpoint holds, and which parameters of the Transformer each of them is."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ def layout(config: TransformerConfig) -> list[Tensor]:
     return tensors
 
 
+@functools.cache
 def parameter_shapes(config: TransformerConfig) -> tuple[Any, dict[str, tuple[int, ...]]]:
     """Returns the abstract parameters, boxed with their logical axis names, and the shape of each path."""
     boxed = jax.eval_shape(Transformer(config).init, jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
