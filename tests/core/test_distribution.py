@@ -1,5 +1,7 @@
 """`Logits` and `FactoredLogits` against float64 NumPy, and against each other."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import algax
+
+WHERE = np.random.default_rng(1).random((2, 5)) < 0.7
 
 
 def oracle(logits, tokens):
@@ -21,24 +25,36 @@ def oracle(logits, tokens):
 
 def make(seed=0, shape=(2, 5), hidden=4, vocabulary=7, bias=True):
     rng = np.random.default_rng(seed)
-    states = jnp.asarray(rng.normal(size=(*shape, hidden)), jnp.float32)
-    kernel = jnp.asarray(rng.normal(size=(hidden, vocabulary)), jnp.float32)
-    offset = jnp.asarray(rng.normal(size=vocabulary), jnp.float32) if bias else None
-    tokens = jnp.asarray(rng.integers(0, vocabulary, shape))
-    logits = jnp.einsum("...d,dv->...v", states, kernel)
+    states = rng.normal(size=(*shape, hidden)).astype(np.float32)
+    kernel = rng.normal(size=(hidden, vocabulary)).astype(np.float32)
+    offset = rng.normal(size=vocabulary).astype(np.float32) if bias else None
+    tokens = rng.integers(0, vocabulary, shape)
+    logits = np.einsum("...d,dv->...v", states, kernel)
     return states, kernel, offset, tokens, logits if offset is None else logits + offset[None, None, :]
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def factored_outputs(states, kernel, offset, tokens, chunk_size):
+    distribution = algax.FactoredLogits(states, kernel, offset, chunk_size=chunk_size)
+    assert distribution.shape == (2, 5) and distribution.vocabulary_size == 7
+    return distribution.log_probs(tokens), distribution.entropies()
+
+
+@jax.jit
+def dense_outputs(logits, tokens):
+    distribution = algax.Logits(logits)
+    assert distribution.shape == (2, 5) and distribution.vocabulary_size == 7
+    return distribution.log_probs(tokens), distribution.entropies()
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([1, 3, 4, 10, 64]), st.booleans())
 def test_values_do_not_depend_on_the_chunks(seed, chunk_size, bias):
     states, kernel, offset, tokens, logits = make(seed, bias=bias)
-    factored = algax.FactoredLogits(states, kernel, offset, chunk_size=chunk_size)
-    for distribution in (algax.Logits(logits), factored):
-        log_probs, entropies = oracle(logits, tokens)
-        np.testing.assert_allclose(distribution.log_probs(tokens), log_probs, rtol=2e-5, atol=2e-5)
-        np.testing.assert_allclose(distribution.entropies(), entropies, rtol=2e-5, atol=2e-5)
-        assert distribution.shape == (2, 5) and distribution.vocabulary_size == 7
+    log_probs, entropies = oracle(logits, tokens)
+    for outputs in (dense_outputs(logits, tokens), factored_outputs(states, kernel, offset, tokens, chunk_size)):
+        np.testing.assert_allclose(outputs[0], log_probs, rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(outputs[1], entropies, rtol=2e-5, atol=2e-5)
 
 
 def objective(distribution, tokens, where=None):
@@ -47,53 +63,61 @@ def objective(distribution, tokens, where=None):
     return jnp.sum(jnp.sin(distribution.log_probs(tokens, where)) * scale) + jnp.sum(distribution.entropies(where) ** 2 * scale)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("chunk_size", [3, 16])
-def test_chunked_gradients_equal_the_dense_ones(chunk_size, bias):
+@functools.cache
+def dense_gradient(bias):
     states, kernel, offset, tokens, _ = make(3, bias=bias)
-    where = jnp.asarray(np.random.default_rng(1).random(tokens.shape) < 0.7)
-
-    def factored(args):
-        return objective(algax.FactoredLogits(args[0], args[1], args[2], chunk_size=chunk_size), tokens, where)
 
     def dense(args):
         logits = jnp.einsum("...d,dv->...v", args[0], args[1])
         logits = logits if args[2] is None else logits + args[2][None, None, :]
-        return objective(algax.Logits(logits), tokens, where)
+        return objective(algax.Logits(logits), tokens, WHERE)
 
-    actual, expected = (jax.jit(jax.value_and_grad(fn))((states, kernel, offset)) for fn in (factored, dense))
+    return jax.jit(jax.value_and_grad(dense))((states, kernel, offset))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("chunk_size", [3, 16])
+def test_chunked_gradients_equal_the_dense_ones(chunk_size, bias):
+    states, kernel, offset, tokens, _ = make(3, bias=bias)
+
+    def factored(args):
+        return objective(algax.FactoredLogits(args[0], args[1], args[2], chunk_size=chunk_size), tokens, WHERE)
+
+    actual, expected = jax.jit(jax.value_and_grad(factored))((states, kernel, offset)), dense_gradient(bias)
     jax.tree.map(lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-4, atol=1e-4), actual, expected)
 
 
 def test_gradient_against_finite_differences_in_float64():
     with jax.enable_x64(True):
         states, kernel, offset, tokens, _ = make(5)
-        args = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), (states, kernel, offset))
-        scale = jnp.linspace(-1.0, 1.0, tokens.size).reshape(tokens.shape)
+        args = jax.tree.map(lambda x: x.astype(np.float64), (states, kernel, offset))
+        scale = np.linspace(-1.0, 1.0, tokens.size).reshape(tokens.shape)
 
-        def value(args):
+        @jax.jit
+        @jax.value_and_grad
+        def evaluate(args):
             distribution = algax.FactoredLogits(*args, chunk_size=4)
             return jnp.sum(distribution.log_probs(tokens) * scale) + jnp.sum(distribution.entropies() * scale)
 
-        direction = jax.tree.map(lambda x: jnp.asarray(np.random.default_rng(0).normal(size=x.shape)), args)
-        slope = sum(jax.tree.leaves(jax.tree.map(jnp.vdot, jax.grad(value)(args), direction)))
+        direction = jax.tree.map(lambda x: np.random.default_rng(0).normal(size=x.shape), args)
+        slope = sum(jax.tree.leaves(jax.tree.map(np.vdot, jax.device_get(evaluate(args)[1]), direction)))
         step = 1e-6
-        ends = [value(jax.tree.map(lambda x, d, s=s: x + s * d, args, direction)) for s in (step, -step)]
+        ends = [float(evaluate(jax.tree.map(lambda x, d, s=s: x + s * d, args, direction))[0]) for s in (step, -step)]
         np.testing.assert_allclose((ends[0] - ends[1]) / (2 * step), slope, rtol=1e-7)
 
 
 @pytest.mark.parametrize("factored", [True, False])
 def test_nan_outside_where_contributes_exactly_nothing(factored):
     states, kernel, offset, tokens, logits = make(4)
-    where = jnp.asarray([[True] * 5, [False] * 5])
-    poison = jnp.where(where[..., None], 0.0, jnp.nan)
+    where = np.array([[True] * 5, [False] * 5])
+    poison = np.where(where[..., None], 0.0, np.nan).astype(np.float32)
 
     def value(x, kernel):
         distribution = algax.FactoredLogits(x, kernel, offset, chunk_size=4) if factored else algax.Logits(x)
         return objective(distribution, tokens, where)
 
     x = (states if factored else logits) + poison
-    grads = jax.grad(value, argnums=(0, 1))(x, kernel)
+    grads = jax.jit(jax.grad(value, argnums=(0, 1)))(x, kernel)
     assert np.all(np.asarray(grads[0])[1] == 0) and np.all(np.isfinite(grads[0])) and np.all(np.isfinite(grads[1]))
 
 
@@ -101,40 +125,52 @@ def test_nan_outside_where_contributes_exactly_nothing(factored):
 def test_map_of_two_distributions_is_the_kl_divergence(mixed):
     states, kernel, offset, _, logits = make(6)
     _, _, _, _, others = make(7)
-    other = algax.Logits(others) if mixed else algax.FactoredLogits(make(7)[0], make(7)[1], make(7)[2])
-    distribution = algax.FactoredLogits(states, kernel, offset, chunk_size=3)
 
     def divergence(log_p, log_q):
         return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
 
-    p, q = (np.asarray(jax.nn.log_softmax(x), np.float64) for x in (logits, others))
+    @jax.jit
+    def divergences(logits, factors, others, other_factors):
+        other = algax.Logits(others) if mixed else algax.FactoredLogits(*other_factors)
+        distributions = algax.FactoredLogits(*factors, chunk_size=3), algax.Logits(logits)
+        log_softmax = jax.nn.log_softmax(logits), jax.nn.log_softmax(others)
+        return [distribution.map(divergence, other) for distribution in distributions], log_softmax
+
+    values, log_softmax = divergences(logits, (states, kernel, offset), others, make(7)[:3])
+    p, q = (np.asarray(x, np.float64) for x in log_softmax)
     expected = (np.exp(p) * (p - q)).sum(-1)
-    np.testing.assert_allclose(distribution.map(divergence, other), expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(algax.Logits(logits).map(divergence, other), expected, rtol=1e-4, atol=1e-5)
+    for value in values:
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_map_takes_arrays_by_row():
     states, kernel, offset, tokens, logits = make(8)
-    weights = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 3)), jnp.float32)
+    weights = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
 
     def pick(log_probs, tokens, weights):
         return jnp.take_along_axis(log_probs, tokens[:, None], axis=1) * weights
 
-    expected = oracle(logits, tokens)[0][..., None] * np.asarray(weights)
-    for distribution in (algax.Logits(logits), algax.FactoredLogits(states, kernel, offset, chunk_size=4)):
-        np.testing.assert_allclose(distribution.map(pick, tokens, weights), expected, rtol=1e-4, atol=1e-5)
+    @jax.jit
+    def picked(states, kernel, offset, tokens, logits):
+        distributions = algax.Logits(logits), algax.FactoredLogits(states, kernel, offset, chunk_size=4)
+        return [distribution.map(pick, tokens, weights) for distribution in distributions]
+
+    expected = oracle(logits, tokens)[0][..., None] * weights
+    for actual in picked(states, kernel, offset, tokens, logits):
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_bfloat16_hidden_states_give_float32_log_probs():
     states, kernel, offset, tokens, logits = make(9)
-    factored = algax.FactoredLogits(states.astype(jnp.bfloat16), kernel, offset)
-    assert factored.log_probs(tokens).dtype == jnp.float32
-    np.testing.assert_allclose(factored.log_probs(tokens), oracle(logits, tokens)[0], atol=0.1)
+    evaluate = jax.jit(lambda states: algax.FactoredLogits(states, kernel, offset).log_probs(tokens))
+    log_probs = evaluate(states.astype(jnp.bfloat16))
+    assert log_probs.dtype == jnp.float32
+    np.testing.assert_allclose(log_probs, oracle(logits, tokens)[0], atol=0.1)
 
 
 def test_no_array_of_the_size_of_the_logits_is_made():
     positions, hidden, vocabulary = 512, 8, 1024
-    args = (jnp.ones([positions, hidden]), jnp.ones([hidden, vocabulary]), jnp.zeros([positions], jnp.int32))
+    args = np.ones([positions, hidden], np.float32), np.ones([hidden, vocabulary], np.float32), np.zeros([positions], np.int32)
 
     def loss(states, kernel, tokens):
         return jnp.sum(algax.FactoredLogits(states, kernel, chunk_size=32).log_probs(tokens))
@@ -152,4 +188,4 @@ def test_misuse_is_named():
     with pytest.raises(ValueError, match="`tokens` must have the distribution's shape"):
         algax.Logits(logits).log_probs(tokens[:, :2])
     with pytest.raises(TypeError, match="`tokens` must be integers"):
-        algax.Logits(logits).log_probs(tokens.astype(jnp.float32))
+        algax.Logits(logits).log_probs(tokens.astype(np.float32))

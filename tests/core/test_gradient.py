@@ -1,5 +1,7 @@
 """`gradient` in an Optax chain: the same loss and gradient however the batch is cut, and state in the optimiser's."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,8 +19,9 @@ from ..contracts.rooms.policy.batch import ROOM, VOCABULARY, one_hot
 PARAMS = ROOM.params(np.random.default_rng(1))
 
 
-def batch(seed=0, rows=8):
-    return ROOM.terms(np.random.default_rng(seed), rows)
+@functools.cache
+def batch():
+    return ROOM.terms(np.random.default_rng(0), 8)
 
 
 def step(tx, axis_name=None):
@@ -35,7 +38,7 @@ def assert_same(actual, expected, tolerance=1e-6):
 def test_gradient_is_that_of_the_loss_called_by_hand():
     loss = policy.grpo()
     grad, state = jax.jit(step(algax.gradient(loss, ROOM.forward)))(PARAMS, batch())
-    value, expected = jax.value_and_grad(lambda params: loss(ROOM.forward(params, batch(), None)))(PARAMS)
+    value, expected = jax.jit(jax.value_and_grad(lambda params: loss(ROOM.forward(params, batch(), None))))(PARAMS)
     assert_same(grad, expected)
     np.testing.assert_allclose(state.metrics["loss"], value, rtol=1e-6)
     assert set(state.metrics) == {"loss", "clip_fraction", "kl_ref"} and int(state.step) == 1
@@ -48,13 +51,12 @@ def test_hand_computed_policy_gradient():
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     expected = -(rewards[:, None] / 4) * (np.eye(3)[tokens] - probabilities)
     terms = policy.Terms(
-        inputs=jnp.arange(4), tokens=jnp.asarray(tokens)[:, None], rewards=jnp.asarray(rewards, jnp.float32),
-        mask=jnp.ones([4, 1], bool),
+        inputs=np.arange(4), tokens=tokens[:, None], rewards=rewards.astype(np.float32), mask=np.ones([4, 1], bool)
     )
     forward = policy.forward(lambda params, rows: params[rows][:, None])
     for microbatches in (1, 2, 4):
         tx = algax.gradient(policy.reinforce(), forward, microbatches=microbatches)
-        grad, _ = step(tx)(jnp.asarray(logits, jnp.float32), terms)
+        grad, _ = jax.jit(step(tx))(logits.astype(np.float32), terms)
         np.testing.assert_allclose(grad, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -64,13 +66,17 @@ def test_it_heads_an_optax_chain_and_its_metrics_are_found():
         optax.clip_by_global_norm(1.0),
         optax.adamw(optax.constant_schedule(1e-2)),
     )
-    state, params = tx.init(PARAMS), PARAMS
-    train = TracedJit(lambda params, state, terms: tx.update(None, state, params, terms=terms))
+
+    def update(params, state, terms):
+        updates, state = tx.update(None, state, params, terms=terms)
+        return optax.apply_updates(params, updates), state
+
+    state, params = jax.jit(tx.init)(PARAMS), PARAMS
+    train = TracedJit(update)
     first = None
     for _ in range(30):
         with jax.numpy_dtype_promotion("standard"):  # Optax itself promotes
-            updates, state = train(params, state, batch())
-        params = optax.apply_updates(params, updates)
+            params, state = train(params, state, batch())
         first = first or float(optax.tree.get(state, "metrics")["loss"])
     assert float(optax.tree.get(state, "metrics")["loss"]) < first
     assert train.traces == 1
@@ -86,24 +92,44 @@ def test_nested_and_plain_functions_agree_over_meshes():
     """jit with shardings, pmap and shard_map, over 2 and 4 devices, with and without micro-batches."""
     loss = policy.grpo()
     terms = only(batch(), *loss.requires, "inputs", "tokens", "mask")
-    expected = jax.jit(step(algax.gradient(loss, ROOM.forward)))(PARAMS, terms)[0]
+    params, terms = jax.tree.map(np.asarray, (PARAMS, terms))
+    expected = jax.jit(step(algax.gradient(loss, ROOM.forward)))(params, terms)[0]
     for count in (2, 4):
         devices = jax.devices()[:count]
         mesh = jax.make_mesh((count,), ("data",), axis_types=(AxisType.Auto,), devices=devices)
         rows = NamedSharding(mesh, PartitionSpec("data"))
+        split = jax.tree.map(lambda x, n=count: x.reshape(n, x.shape[0] // n, *x.shape[1:]), terms)
+        nested = []
         for microbatches in (1, 2):
             plain = step(algax.gradient(loss, ROOM.forward, microbatches=microbatches))
             mapped = step(algax.gradient(loss, ROOM.forward, microbatches=microbatches, axis_name="data"))
-            assert_same(jax.jit(plain)(PARAMS, jax.device_put(terms, rows))[0], expected)
-            split = jax.tree.map(lambda x, n=count: x.reshape(n, x.shape[0] // n, *x.shape[1:]), terms)
-            results = jax.pmap(mapped, axis_name="data", in_axes=(None, 0), devices=devices)(PARAMS, split)[0]
-            assert_same(jax.tree.map(lambda x: x[0], results), expected)
+            results = jax.pmap(mapped, axis_name="data", in_axes=(None, 0), devices=devices)(params, split)[0]
+            assert_same(jax.tree.map(lambda x: np.asarray(x)[0], results), expected)
+            nested += [lambda p, t, f=plain: f(p, t)[0]]
             for check_vma in (True, False):
-                sharded = jax.shard_map(
-                    lambda p, t, f=mapped: f(p, t)[0], mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("data")),
-                    out_specs=PartitionSpec(), check_vma=check_vma,
-                )
-                assert_same(jax.jit(sharded)(PARAMS, terms), expected)
+                nested += [
+                    jax.shard_map(
+                        lambda p, t, f=mapped: f(p, t)[0], mesh=mesh, in_specs=(PartitionSpec(), PartitionSpec("data")),
+                        out_specs=PartitionSpec(), check_vma=check_vma,
+                    )
+                ]
+        together = jax.jit(lambda p, t, functions=tuple(nested): [f(p, t) for f in functions])
+        for actual in together(params, jax.device_put(terms, rows)):
+            assert_same(actual, expected)
+
+
+def dense(params, inputs):
+    return one_hot(params, inputs) @ params["table"]
+
+
+@functools.cache
+def regularised_gradient(model, microbatches=1):
+    loss = algax.chain(
+        policy.group_advantage(), policy.token_ratio(), policy.ppo_clip(), policy.entropy_bonus(0.1),
+        policy.full_kl_penalty(0.1), policy.token_mean(),
+    )
+    tx = algax.gradient(loss, policy.forward(model), microbatches=microbatches)
+    return jax.jit(step(tx))({"table": PARAMS["table"]}, batch())
 
 
 @pytest.mark.parametrize("microbatches", [1, 4])
@@ -111,14 +137,8 @@ def test_factored_logits_give_the_gradient_of_dense_ones(microbatches):
     def factored(params, inputs):
         return algax.FactoredLogits(one_hot(params, inputs), params["table"], chunk_size=5)
 
-    loss = algax.chain(
-        policy.group_advantage(), policy.token_ratio(), policy.ppo_clip(), policy.entropy_bonus(0.1),
-        policy.full_kl_penalty(0.1), policy.token_mean(),
-    )
-    dense = policy.forward(lambda params, inputs: one_hot(params, inputs) @ params["table"])
-    params = {"table": PARAMS["table"]}
-    expected = jax.jit(step(algax.gradient(loss, dense)))(params, batch())
-    actual = jax.jit(step(algax.gradient(loss, policy.forward(factored), microbatches=microbatches)))(params, batch())
+    expected = regularised_gradient(dense)
+    actual = regularised_gradient(factored, microbatches)
     assert_same(actual[0], expected[0], 2e-5)
     assert_same(actual[1].metrics, expected[1].metrics, 2e-5)
     assert VOCABULARY == 7
@@ -147,7 +167,7 @@ def test_a_filter_after_differentiated_steps_is_refused_by_name():
 
 def test_microbatches_must_divide_the_rows_and_spare_coupled_methods():
     with pytest.raises(ValueError, match="`microbatches` must divide the number of rows: `inputs` has 8 rows, got 3"):
-        step(algax.gradient(policy.grpo(), ROOM.forward, microbatches=3))(PARAMS, batch())
+        jax.jit(step(algax.gradient(policy.grpo(), ROOM.forward, microbatches=3)))(PARAMS, batch())
     coupled = algax.chain(policy.adaptive_kl_penalty(0.1), policy.token_mean())
     with pytest.raises(ValueError, match="adaptive_kl_penalty couples the rows"):
         algax.gradient(coupled, ROOM.forward, microbatches=2)
@@ -191,11 +211,12 @@ def test_gradients_differentiates_every_network_by_its_own_loss():
 
     tx = algax.gradients({"a": (scaled(1.0), forward), "b": (scaled(-2.0), forward)})
     params = {"a": jnp.asarray(3.0), "b": jnp.asarray(5.0)}
-    terms = policy.Terms(tokens=jnp.zeros([4, 2], jnp.int32))
-    grads, state = tx.update(None, tx.init(params), params, terms=terms)
+    terms = policy.Terms(tokens=np.zeros([4, 2], np.int32))
+    update = jax.jit(step(tx))
+    grads, state = update(params, terms)
     assert float(grads["a"]) == 5.0 and float(grads["b"]) == -6.0  # d(ab)/da = b, d(-2ab)/db = -2a
     assert {name: float(value) for name, value in state.metrics.items()} == {"a/loss": 15.0, "b/loss": -30.0}
-    by_network, _ = tx.update(None, tx.init(params), params, terms={"a": terms, "b": terms})
+    by_network, _ = update(params, {"a": terms, "b": terms})
     assert_same(by_network, grads)
     with pytest.raises(ValueError, match="`params` must be a mapping with the networks"):
         tx.init({"a": params["a"]})
@@ -206,5 +227,5 @@ def test_gradients_differentiates_every_network_by_its_own_loss():
 def test_bfloat16_parameters_accumulate_in_float32():
     params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), PARAMS)
     tx = algax.gradient(policy.reinforce(), ROOM.forward, microbatches=4)
-    grad, _ = step(tx)(params, batch())
+    grad, _ = jax.jit(step(tx))(params, batch())
     assert all(x.dtype == jnp.bfloat16 for x in jax.tree.leaves(grad))

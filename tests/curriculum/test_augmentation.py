@@ -73,7 +73,7 @@ def test_changes_follow_one_another():
 def test_strength_0_changes_nothing_and_types_stay():
     np.testing.assert_array_equal(changed(0.0), IMAGES)
     half = jnp.asarray(IMAGES, jnp.bfloat16)
-    assert curriculum.scaled_augment(3.0)(jax.random.key(1), half).dtype == jnp.bfloat16
+    assert jax.jit(curriculum.scaled_augment(3.0))(jax.random.key(1), half).dtype == jnp.bfloat16
 
 
 def test_wrong_arguments():

@@ -34,7 +34,7 @@ def in_order(row):
     return sorted(range(len(row)), key=lambda token: (-row[token], token))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ROWS, st.integers(1, 9))
 def test_top_k_keeps_the_largest_and_their_ties(logits, k):
     expected = np.array([keep(row, {t for t in range(V) if sum(row > row[t]) < k}) for row in logits])
@@ -42,7 +42,7 @@ def test_top_k_keeps_the_largest_and_their_ties(logits, k):
     np.testing.assert_array_equal(decode.top_k(k)(jnp.asarray(logits)), expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ROWS, SHARES)
 def test_top_p_keeps_the_smallest_set_of_mass_p(logits, p):
     result = np.asarray(top_p(logits, jnp.float32(p)))
@@ -56,7 +56,7 @@ def test_top_p_keeps_the_smallest_set_of_mass_p(logits, p):
         assert mass >= p - 1e-6 and mass - probabilities[last] < p + 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(ROWS, SHARES)
 def test_min_p_keeps_probabilities_near_the_largest(logits, p):
     result = np.asarray(min_p(logits, jnp.float32(p)))
@@ -87,8 +87,8 @@ def test_temperature_zero_leaves_the_first_arg_max(logits):
     "transform", [decode.temperature(1.0), decode.top_k(V), decode.top_k(V + 5), decode.top_p(1.0), decode.min_p(0.0)]
 )
 def test_neutral_values_change_nothing(transform):
-    logits = jnp.array([[3.0, -40.0, 0.0, -jnp.inf, 200.0, 1.0, 1.0]])
-    np.testing.assert_array_equal(transform(logits), logits)
+    logits = np.array([[3.0, -40.0, 0.0, -np.inf, 200.0, 1.0, 1.0]], np.float32)
+    np.testing.assert_array_equal(jax.jit(transform)(logits), logits)
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,19 @@ def test_neutral_values_change_nothing(transform):
 )
 def test_known_sets_survive_any_shape_and_removed_tokens(transform, kept):
     """Probabilities 0.5, 0.3, 0.15, 0.05, and one token that is gone already."""
-    logits = jnp.log(jnp.array([0.5, 0.3, 0.15, 0.05, 0.0]))
-    for shaped in (logits, jnp.broadcast_to(logits, (2, 3, 5))):
-        result = np.asarray(transform(shaped))
-        np.testing.assert_array_equal(result, np.broadcast_to(keep(np.asarray(logits), kept), shaped.shape))
+    logits = np.append(np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32)), np.float32(-np.inf))
+    shaped = logits, np.broadcast_to(logits, (2, 3, 5))
+    for result in jax.jit(lambda *arrays: [transform(array) for array in arrays])(*shaped):
+        np.testing.assert_array_equal(result, np.broadcast_to(keep(logits, kept), result.shape))
 
 
 def test_order_of_a_chain_matters():
     """Of 0.4, 0.3, 0.2, 0.1 three have mass 0.75, but two are enough once top-k has renormalised three of them."""
-    logits = jnp.log(jnp.array([0.4, 0.3, 0.2, 0.1]))
-    count = lambda *transforms: int(jnp.sum(decode.chain_logits(*transforms)(logits) > -jnp.inf))  # noqa: E731
+    logits = np.log(np.array([0.4, 0.3, 0.2, 0.1], np.float32))
+
+    def count(*transforms):
+        return np.sum(np.asarray(jax.jit(decode.chain_logits(*transforms))(logits)) > -np.inf)
+
     assert count(decode.top_p(0.75)) == 3
     assert count(decode.top_k(3), decode.top_p(0.75)) == 2
     assert count(decode.top_p(0.75), decode.top_k(3)) == 3
@@ -122,10 +125,10 @@ def test_order_of_a_chain_matters():
 
 
 def test_bfloat16_becomes_float32():
-    logits = jnp.arange(V).astype(jnp.bfloat16)
-    for transform in (decode.temperature(0.7), decode.top_k(2), decode.top_p(0.5), decode.min_p(0.1)):
-        assert transform(logits).dtype == jnp.float32
-    assert decode.chain_logits()(logits).dtype == jnp.float32
+    logits = np.arange(V).astype(jnp.bfloat16)
+    transforms = decode.temperature(0.7), decode.top_k(2), decode.top_p(0.5), decode.min_p(0.1), decode.chain_logits()
+    for result in jax.jit(lambda logits: [transform(logits) for transform in transforms])(logits):
+        assert result.dtype == jnp.float32
 
 
 @pytest.mark.parametrize(

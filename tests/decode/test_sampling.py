@@ -1,5 +1,7 @@
 """The sampler against full-context recomputation, on a Transformer and on a table of fixed distributions."""
 
+import functools
+
 import flax
 import jax
 import jax.numpy as jnp
@@ -51,17 +53,22 @@ def table_decoder(table):
     return decode.Decoder(lambda batch_size, length: jnp.zeros(batch_size, jnp.int32), step)
 
 
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def draw(key, logits, temperature, transform):
+    full = jax.nn.log_softmax(transform(logits / temperature))
+    return full, jax.random.categorical(key, full)
+
+
 def uncached_sample(params, key, temperature, stop_token, pad_token, transform):
     """Recomputes the whole context for every token; returns tokens, mask and log-probs."""
     context, mask = np.pad(PROMPTS, ((0, 0), (0, N))), np.pad(PROMPT_MASK, ((0, 0), (0, N)))
     log_probs, alive = np.zeros((B, N)), np.ones(B, bool)
     for index in range(N):
-        logits = FORWARD(params, context, mask)[:, P + index - 1]
+        logits = np.asarray(FORWARD(params, context, mask))[:, P + index - 1]
         if temperature == 0:
             full, drawn = np.zeros((B, V)), np.argmax(logits, axis=-1)
         else:
-            full = jax.nn.log_softmax(transform(logits / temperature))
-            drawn = jax.random.categorical(jax.random.fold_in(key, index), full)
+            full, drawn = draw(jax.random.fold_in(key, index), logits, temperature, transform)
         log_probs[:, index] = np.where(alive, np.asarray(full)[np.arange(B), drawn], 0)
         context[:, P + index], mask[:, P + index] = np.where(alive, drawn, pad_token), alive
         alive = alive & (context[:, P + index] != stop_token)
@@ -83,7 +90,7 @@ def test_cached_equals_full_context(params, temperature, stop_token, pad_token, 
     for seed in range(4):
         samples = run(params, jax.random.key(seed))
         tokens, mask, log_probs = uncached_sample(
-            params, jax.random.key(seed), temperature, stop_token, pad_token, transform or (lambda logits: logits)
+            params, jax.random.key(seed), temperature, stop_token, pad_token, transform or jax.nn.identity
         )
         np.testing.assert_array_equal(samples.tokens, tokens)
         np.testing.assert_array_equal(samples.mask, mask)
@@ -159,8 +166,8 @@ def test_zero_temperature_is_greedy_static_or_traced(params, plain_run):
 def test_vmap_over_seeds_equals_a_loop(plain_run):
     keys = jax.random.split(jax.random.key(7), 2)
     seeds = [draw_params(seed) for seed in range(2)]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seeds)
-    together = jax.jit(jax.vmap(plain_run, in_axes=(0, 0, None)))(stacked, keys, jnp.float32(1))
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *seeds)
+    together = jax.device_get(jax.jit(jax.vmap(plain_run, in_axes=(0, 0, None)))(stacked, keys, jnp.float32(1)))
     for index, params in enumerate(seeds):
         for both, single in zip(together, plain_run(params, keys[index], jnp.float32(1)), strict=True):
             np.testing.assert_allclose(both[index], single, rtol=1e-4, atol=1e-5)

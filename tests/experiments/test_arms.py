@@ -28,10 +28,15 @@ def test_an_arm_with_a_model_of_its_own_shares_the_data_but_not_the_parameters()
     shapes = {name: arm["params"]["params"]["Dense_0"]["kernel"].shape for name, arm in state["arms"].items()}
     assert shapes == {"narrow": (2, 64, 3), "again": (2, 64, 3), "wide": (2, 64, 5)}
     assert arms["again"].judge is task and arms["wide"].judge is not task
-    params, context = task.init(jax.random.key(0))
-    own, same = arms["wide"].judge.init(jax.random.key(0))
+
+    def started(key):
+        params, context = task.init(key)
+        own, same = arms["wide"].judge.init(key)
+        return params, context, own, same, arms["wide"].task.batch(own, context, 0, None)
+
+    params, context, own, same, terms = jax.jit(started)(jax.random.key(0))
     np.testing.assert_array_equal(context["train"], same["train"])
-    assert arms["wide"].task.batch(own, context, 0, None).labels.shape == (4,)
+    assert terms.labels.shape == (4,)
     programs = trainer.prepare(config)
     assert programs.evaluate["narrow"] is programs.evaluate["again"] is not programs.evaluate["wide"]
     measured = jax.eval_shape(arms["wide"].judge.evaluate, own, context, None)

@@ -1,7 +1,6 @@
 """The vectorised checker against the plain one, and the plain one against worked examples."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +28,7 @@ def cases(draw):
     return f"{left:02d}{operator}{second:02d}=", draw(st.sampled_from([tidy, tidy, draw(CHARACTERS)]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(cases(), min_size=16, max_size=16))
 def test_vectorised_checker_equals_plain_checker(batch):
     prompts = np.stack([checker.encode(prompt) for prompt, _ in batch])
@@ -70,7 +69,7 @@ def test_every_listed_answer_is_right(operators):
 
 
 def test_answer_mask_ends_with_the_first_stop():
-    mask = answer_mask(jnp.asarray(np.stack([checker.encode("5..."), checker.encode("-41."), checker.encode("1234")])))
+    mask = jax.jit(answer_mask)(np.stack([checker.encode("5..."), checker.encode("-41."), checker.encode("1234")]))
     np.testing.assert_array_equal(mask, [[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]])
 
 
@@ -78,4 +77,4 @@ def test_unknown_characters_and_long_completions_are_refused():
     with pytest.raises(ValueError, match="not in the vocabulary"):
         checker.encode("1a")
     with pytest.raises(ValueError, match="at most 10 tokens"):
-        checker.parse_answer(jnp.zeros((1, 11), jnp.int32))
+        checker.parse_answer(np.zeros((1, 11), np.int32))

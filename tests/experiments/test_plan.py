@@ -9,7 +9,7 @@ import pytest
 from algax import models
 from algax.experiments import configs, overrides, plan, run, trainer
 
-from .test_pretrained import CONFIG, save_tokenizer
+from .test_pretrained import CONFIG, drawn_params, save_tokenizer
 
 SEVEN_BILLION = [
     "--config.seeds=1",
@@ -127,9 +127,7 @@ def test_errors(capsys, arguments, message):
 
 def test_a_loaded_model_is_planned_without_its_weights(tmp_path):
     """The file with the weights is gone; what remains says all that a plan needs."""
-    module = models.Transformer(CONFIG)
-    shapes = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 1), jnp.int32))
-    params = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), shapes)
+    params = drawn_params(CONFIG)
     models.save_pretrained(tmp_path, CONFIG, params)
     save_tokenizer(tmp_path)
     (tmp_path / "model.safetensors").unlink()

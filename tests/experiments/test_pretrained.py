@@ -40,15 +40,18 @@ def save_tokenizer(directory, characters=CHARACTERS, unknown=None, first="<s>"):
     tokenizer.save(str(directory / "tokenizer.json"))
 
 
+def drawn_params(config):
+    """Large weights, so that the model's distribution is far from uniform."""
+    shapes = jax.eval_shape(models.Transformer(config).init, jax.random.key(0), jax.ShapeDtypeStruct((1, 1), jnp.int32))
+    generator = np.random.default_rng(0)
+    return jax.tree.map(lambda leaf: jnp.asarray(generator.normal(size=leaf.shape), jnp.float32), shapes)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """A tiny Llama checkpoint; its weights are large, so that its distribution is far from uniform."""
+    """A tiny Llama checkpoint."""
     directory = tmp_path_factory.mktemp("checkpoint")
-    module = models.Transformer(CONFIG)
-    params = jax.eval_shape(module.init, jax.random.key(0), jax.ShapeDtypeStruct((1, 1), jnp.int32))
-    generator = np.random.default_rng(0)
-    params = jax.tree.map(lambda leaf: jnp.asarray(generator.normal(size=leaf.shape), jnp.float32), params)
-    models.save_pretrained(directory, CONFIG, params)
+    models.save_pretrained(directory, CONFIG, drawn_params(CONFIG))
     save_tokenizer(directory)
     return directory
 
@@ -98,7 +101,7 @@ def test_logits_are_those_of_the_characters_tokens(checkpoint):
     numbers = np.concatenate([model.prefix, checker.encode(text)])[None]
     tokens = tokenizer.encode(text, special=True)
     assert len(tokens) == numbers.shape[1] == len(text) + 1
-    logits = jax.jit(models.Transformer(config).apply)(params, tokens[None])
+    logits = np.asarray(jax.jit(models.Transformer(config).apply)(params, tokens[None]))
     columns = [int(tokenizer.encode(character)[0]) for character in CHARACTERS]
     np.testing.assert_allclose(jax.jit(model.apply)(params, numbers), logits[..., columns], rtol=1e-5, atol=1e-5)
 
@@ -119,7 +122,7 @@ def drawn(checkpoint):
 
 def test_samples_are_texts_that_the_checker_reads(checkpoint, drawn):
     """Sampled log-probs are those of the forward pass, and rewards those of the plain checker on the decoded texts."""
-    terms, log_probs = jax.jit(drawn)()
+    terms, log_probs = jax.device_get(jax.jit(drawn)())
     np.testing.assert_allclose(log_probs[terms.mask], terms.old_log_probs[terms.mask], rtol=1e-4, atol=1e-5)
     tokenizer = models.Tokenizer(checkpoint)
     before, tokens = character_tokens(tokenizer, CHARACTERS)
@@ -137,7 +140,7 @@ def test_right_answers_of_a_loaded_model_are_rewarded(drawn, monkeypatch):
         return decode.Samples(answers, answers < 16, jnp.zeros(answers.shape), jnp.full(len(prompts), 2))
 
     monkeypatch.setattr(decode, "sample", sample)
-    terms = jax.jit(lambda: drawn()[0])()
+    terms = jax.device_get(jax.jit(lambda: drawn()[0])())
     prompts = [checker.decode(row[1:5]) for row in terms.inputs["tokens"]]
     expected = [float(int(prompt[0]) + int(prompt[2]) == 8) for prompt in prompts]
     np.testing.assert_array_equal(terms.rewards, expected)
@@ -172,8 +175,7 @@ def test_a_character_of_two_tokens_is_refused(tmp_path):
 
 def test_tokens_beyond_the_model_are_refused(tmp_path):
     config = models.TransformerConfig(vocabulary_size=16, hidden_size=8, num_layers=1, num_heads=2, max_length=12)
-    params = jax.jit(models.Transformer(config).init)(jax.random.key(0), jnp.zeros((1, 1), jnp.int32))
-    models.save_pretrained(tmp_path, config, params)
+    models.save_pretrained(tmp_path, config, drawn_params(config))
     save_tokenizer(tmp_path)
     with pytest.raises(ValueError, match="token 16 is beyond the model's 16 tokens"):
         character_model(pretrained(tmp_path), CHARACTERS)

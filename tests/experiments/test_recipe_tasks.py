@@ -1,5 +1,7 @@
 """The small tasks of the recipes - guidance, turns, formats, skills, tools, merges - against NumPy."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,22 +18,26 @@ from .toy import table
 KEY = jax.random.key(0)
 
 
-def started(task, step=0, noise=0.0):
-    """Parameters (moved at random by `noise`), context with its memory, and a batch with its log-probs."""
+def started(task, noise=0.0, also=lambda params, context, terms: None):
+    """Parameters (moved at random by `noise`), context with its memory, a batch with its log-probs, and what `also` says.
 
-    def run():
-        params, context = task.init(KEY)
-        params = jax.tree.map(lambda x: x + noise * jax.random.normal(KEY, x.shape, x.dtype), params)
+    All of it is one program.
+    """
+
+    def run(key):
+        params, context = task.init(key)
+        params = jax.tree.map(lambda x: x + noise * jax.random.normal(key, x.shape, x.dtype), params)
         memory = task.memory(context)
         context = {**context, "memory": memory} if jax.tree.leaves(memory) else context
-        return params, context, task.forward(params, task.batch(params, context, step, jax.random.key(1)), None)
+        terms = task.forward(params, task.batch(params, context, 0, jax.random.key(1)), None)
+        return params, context, terms, also(params, context, terms)
 
-    return jax.jit(run)()
+    return jax.device_get(jax.jit(run)(KEY))
 
 
-def measured(task, params, context):
-    """The metrics."""
-    return jax.jit(task.evaluate)(params, context, KEY)
+def measured(task, noise=0.0):
+    """The same with the metrics."""
+    return started(task, noise, lambda params, context, terms: task.evaluate(params, context, KEY))
 
 
 def log_softmax(logits):
@@ -48,10 +54,10 @@ def kernel(params):
 @pytest.mark.parametrize("writer", ["policy", "expert"])
 def test_explanations_are_right_and_written_by_whom_they_should(writer):
     task = tasks.explanations(table(16), writer, prompts=6, chains=16, chance=0.25, samples_per_prompt=4)
-    params, context, terms = started(task)
+    _, context, terms, found = measured(task)
     log_probs = log_softmax(context["base"])
     np.testing.assert_allclose(np.exp(log_probs).sum(1), 1.0, rtol=1e-6)
-    np.testing.assert_allclose(measured(task, params, context)["accuracy"], np.exp(log_probs)[:, :2].sum(1).mean(), rtol=1e-5)
+    np.testing.assert_allclose(found["accuracy"], np.exp(log_probs)[:, :2].sum(1).mean(), rtol=1e-5)
     tokens, groups = np.asarray(terms.tokens)[:, 0], np.asarray(terms.group_ids)
     np.testing.assert_allclose(terms.log_probs[:, 0], log_probs[groups, tokens], rtol=1e-4)
     np.testing.assert_array_equal(terms.rewards, tokens < 2)
@@ -61,7 +67,7 @@ def test_explanations_are_right_and_written_by_whom_they_should(writer):
 
 def test_feedback_ends_a_share_of_the_attempts_and_is_always_right():
     task = tasks.second_look(table(2), share=0.25)
-    params, context, terms = started(task, noise=1.0)
+    params, _, terms, found = measured(task, noise=1.0)
     guided, tokens = np.asarray(terms.guided_tokens), np.asarray(terms.tokens)
     assert guided.any(axis=1).sum() == 32
     assert (tokens[guided.any(axis=1), 1:] == 1).all() and not guided[:, 0].any()
@@ -71,17 +77,22 @@ def test_feedback_ends_a_share_of_the_attempts_and_is_always_right():
     logits[1, 1] += np.log(0.001 / 0.999)
     expected = log_softmax(logits)
     np.testing.assert_allclose(terms.log_probs, expected[np.arange(3), tokens], rtol=1e-4)
-    np.testing.assert_allclose(measured(task, params, context)["check"], np.exp(expected[1, 1]), rtol=1e-4)
+    np.testing.assert_allclose(found["check"], np.exp(expected[1, 1]), rtol=1e-4)
 
 
 def test_an_agent_is_rewarded_for_actions_and_keeps_corrected_thoughts():
     task = tasks.thought_agent(table(8), corrector=1.0, steps_per_batch=32)
-    params, context, terms = started(task, noise=1.0)
+
+    def corrected(params, context, terms):
+        memory = task.remember(context, terms)
+        again = task.batch(params, {**context, "memory": memory}, 1, KEY)
+        return task.evaluate(params, context, KEY), memory, again
+
+    params, _, terms, (found, memory, again) = started(task, noise=1.0, also=corrected)
     logits = kernel(params)
     logits[:8, 0] += 6.0
     thinks, acts = np.exp(log_softmax(logits[:8])), np.exp(log_softmax(logits[8:]))
     best = np.array([thinks[state] @ acts[:, state] for state in range(8)])
-    found = measured(task, params, context)
     np.testing.assert_allclose(found["return"], best.mean(), rtol=1e-4)
     np.testing.assert_allclose(found["distinct"], len(set(thinks.argmax(1))) / 8, rtol=1e-6)
     states, tokens = np.asarray(terms.inputs["states"])[:32], np.asarray(terms.tokens)[:32]
@@ -89,8 +100,6 @@ def test_an_agent_is_rewarded_for_actions_and_keeps_corrected_thoughts():
     np.testing.assert_allclose(terms.log_probs[:32], expected, rtol=1e-4)
     np.testing.assert_allclose(terms.rewards[:32], (tokens[:, 1] == states) - best[states], atol=1e-5)
     assert not np.asarray(terms.mask)[32:].any()  # nothing was corrected before
-    memory = task.remember(context, terms)
-    again = jax.jit(task.batch)(params, {**context, "memory": memory}, 1, KEY)
     shown = np.asarray(again.tokens)[32:, 0]
     np.testing.assert_array_equal(np.asarray(again.mask)[32:], [[True, False]] * 32)
     np.testing.assert_array_equal(shown, np.asarray(again.inputs["states"])[32:])
@@ -99,7 +108,17 @@ def test_an_agent_is_rewarded_for_actions_and_keeps_corrected_thoughts():
 
 def test_derailed_turns_are_recorded_as_improbable():
     task = tasks.noisy_turns(table(2), noise=0.5)
-    params, context, terms = started(task)
+    tx = tasks.record_largest_update()
+
+    def largest(params, context, terms):
+        updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "largest_update": jnp.zeros([])}
+        for _ in range(2):
+            new, _ = tx.update(updates, (), params)
+            params = optax.apply_updates(params, new)
+            updates = jax.tree.map(lambda x: 0.5 * x, updates)
+        return task.evaluate(params, context, KEY), params["largest_update"]
+
+    _, context, terms, (found, update) = started(task, also=largest)
     derailed = ~np.asarray(terms.well_formed)
     assert 0.3 < derailed.mean() < 0.7
     np.testing.assert_allclose(
@@ -107,24 +126,17 @@ def test_derailed_turns_are_recorded_as_improbable():
     )
     right = np.asarray(context["right"])[np.asarray(terms.group_ids)]
     np.testing.assert_array_equal(terms.rewards, (np.asarray(terms.tokens) == right).all(1) & ~derailed)
-    np.testing.assert_allclose(measured(task, params, context)["success"], 1 / 8, rtol=1e-5)
-    tx = tasks.record_largest_update()
-    updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "largest_update": jnp.zeros([])}
-    for _ in range(2):
-        new, _ = tx.update(updates, (), params)
-        params = optax.apply_updates(params, new)
-        updates = jax.tree.map(lambda x: 0.5 * x, updates)
-    np.testing.assert_allclose(params["largest_update"], np.sqrt(48), rtol=1e-5)
+    np.testing.assert_allclose(found["success"], 1 / 8, rtol=1e-5)
+    np.testing.assert_allclose(update, np.sqrt(48), rtol=1e-5)
 
 
 def test_formats_and_modes_have_the_probabilities_of_their_tokens():
     task = tasks.formats(table(2))
-    params, context, terms = started(task, noise=0.5)
+    params, _, terms, found = measured(task, noise=0.5)
     logits = kernel(params)
     logits[:, 1] += [0.0, -2.0, -4.5, -3.0]
     log_probs = log_softmax(logits)
     mode, short, long, finish = np.exp(log_probs)[:, 1]
-    found = measured(task, params, context)
     np.testing.assert_allclose(found["accuracy"], mode * finish + (1 - mode) * 0.03, rtol=1e-4)
     np.testing.assert_allclose(found["formatted"], mode * long + (1 - mode) * short, rtol=1e-4)
     for tokens, scores, mask in zip(*(np.asarray(x) for x in (terms.tokens, terms.log_probs, terms.mask)), strict=True):
@@ -136,7 +148,7 @@ def test_formats_and_modes_have_the_probabilities_of_their_tokens():
 
 def test_the_prompt_that_varied_most_is_practised():
     task = tasks.shared_skills(table(2), "most_varied", batch_size=4)
-    params, context, terms = started(task)
+    _, context, terms, found = measured(task)
     needs, order = np.asarray(context["needs"]), np.asarray(context["order"])
     assert (np.asarray(terms.mask) == needs[order[0]]).all() and (needs.sum(1) == 3).all()
     assert needs[order[0]][2:6].any() and not needs[order[0]][6:].any()  # something to learn, nothing out of reach
@@ -144,29 +156,36 @@ def test_the_prompt_that_varied_most_is_practised():
     np.testing.assert_array_equal(terms.rewards, ((tokens == 1) | ~needs[order[0]]).all(1))
     right = -np.log1p(np.exp(-np.array(START)))
     expected = np.exp(np.where(np.asarray(context["held_out"]), right, 0.0).sum(1)).mean()
-    found = measured(task, params, context)
     np.testing.assert_allclose(found["held_out"], expected, rtol=1e-4)
     np.testing.assert_allclose(found["gain"], 0.0, atol=1e-5)
 
 
 def test_examples_are_drawn_by_the_skills_that_are_missing():
     task = tasks.skill_groups(table(2), targeted=True, warm_steps=20)
-    params, context, terms = started(task)
+
+    def remembered(params, context, terms):
+        memory = task.remember(context, terms)
+        later = terms.replace(inputs={**terms.inputs, "lacking": jnp.ones([32, 8])})
+        return memory, task.remember({**context, "memory": memory}, later)
+
+    params, context, terms, (memory, after) = started(task, also=remembered)
     lacking = np.asarray(terms.inputs["lacking"])[0]
     asked = jax.tree.map(np.asarray, context["validation"])
     blocks = kernel(params).reshape(8, 12, 2)[asked["skills"]]
     scores = log_softmax(np.einsum("bf,bfo->bo", asked["features"], blocks))
     right = scores[np.arange(256), asked["labels"]] > np.log(0.5)
     np.testing.assert_array_equal(lacking, (~right).reshape(8, 32).sum(1))
-    memory = task.remember(context, terms)
     np.testing.assert_array_equal(memory, lacking)
-    later = terms.replace(inputs={**terms.inputs, "lacking": jnp.ones([32, 8])})
-    np.testing.assert_array_equal(task.remember({**context, "memory": memory}, later), lacking)  # counted once
+    np.testing.assert_array_equal(after, lacking)  # counted once
 
 
 def test_trajectories_are_right_where_all_actions_are():
     task = tasks.navigation(table(7), curriculum.difficulty_stages((2, 4, 6, 8, 10, 12), (2,), steps_per_stage=3))
-    params, context, terms = started(task, noise=1.0)
+
+    def remembered(params, context, terms):
+        return task.evaluate(params, context, KEY), task.remember(context, terms)
+
+    params, context, terms, (found, memory) = started(task, noise=1.0, also=remembered)
     assert (np.asarray(terms.mask).sum(1) == 2).all()  # the first stage has the shortest tasks
     logits, right = kernel(params), np.asarray(context["right"])
     parts = [log_softmax(logits[:, low:high]) for low, high in ((0, 2), (2, 5), (5, 7))]
@@ -178,13 +197,13 @@ def test_trajectories_are_right_where_all_actions_are():
     np.testing.assert_allclose(terms.reward_parts, hits.mean(2), rtol=1e-6)
     np.testing.assert_array_equal(terms.rewards, hits.all(2).all(1))
     chance = sum(part[np.arange(12), right[i]] for i, part in enumerate(parts)).sum()
-    np.testing.assert_allclose(measured(task, params, context)["long_success"], np.exp(chance), rtol=1e-3)
-    assert int(task.remember(context, terms)) == 1
+    np.testing.assert_allclose(found["long_success"], np.exp(chance), rtol=1e-3)
+    assert int(memory) == 1
 
 
 def test_calls_are_scored_along_their_names_and_rewarded_by_their_errors():
     task = tasks.tool_calls(table(302), rewards="table", batch_size=8)
-    params, context, terms = started(task)
+    params, _, terms, _ = started(task)
     logits, tokens = np.asarray(terms.inputs, np.float64) @ kernel(params), np.asarray(terms.tokens)
     names = log_softmax(logits[:, :14].reshape(-1, 7, 2))
     flags, values = log_softmax(logits[:, 14:110].reshape(-1, 8, 6, 2)), log_softmax(logits[:, 110:].reshape(-1, 24, 8))
@@ -207,13 +226,16 @@ def test_coherent_prompts_are_those_whose_tokens_agree():
     causal = np.tril(np.ones((8, 8)), 1)
     np.testing.assert_allclose(scores, (cosines * causal).mean(axis=(1, 2)), rtol=1e-4)
     task = tasks.coherent_prompts(table(4), window=True, epoch=2)
-    params, context, terms = started(task)
-    right = np.argmax(np.asarray(jax.nn.softmax(hidden.mean(1) @ kernel(params))), axis=1)
+
+    def remembered(params, context, terms):
+        memory = task.remember(context, terms)
+        due = task.batch(params, {**context, "memory": memory}, 1, KEY)
+        return memory, due, task.remember({**context, "memory": memory}, due)
+
+    params, _, terms, (memory, due, seen) = started(task, also=remembered)
+    right = np.argmax(log_softmax(hidden.mean(1) @ kernel(params)), axis=1)
     assert right.shape == (64,) and len(set(np.asarray(terms.inputs["prompts"]).tolist())) == 16
-    memory = task.remember(context, terms)
     assert float(memory["window"]) == 0.0  # not due
-    due = jax.jit(task.batch)(params, {**context, "memory": memory}, 1, KEY)
-    seen = task.remember({**context, "memory": memory}, due)
     rewards = np.concatenate([terms.rewards, due.rewards]).mean()
     angles = np.concatenate([scores[np.asarray(x.inputs["prompts"])] for x in (terms, due)]).mean()
     np.testing.assert_allclose(
@@ -221,9 +243,19 @@ def test_coherent_prompts_are_those_whose_tokens_agree():
     )
 
 
-def test_chains_of_sums_are_scored_and_pooled_step_by_step():
+@functools.cache
+def chains():
+    """Eight chains, and the metrics on the first twenty questions of the test."""
     task = tasks.annotated_chains(table(27), warm_steps=2, prompts_per_batch=4, samples_per_prompt=2)
-    params, context, terms = started(task, noise=0.5)
+
+    def few(params, context, terms):
+        return task.evaluate(params, {**context, "test": context["test"][:20]}, KEY)
+
+    return started(task, noise=0.5, also=few)
+
+
+def test_chains_of_sums_are_scored_and_pooled_step_by_step():
+    params, context, terms, found = chains()
     weights, prompts, tokens = kernel(params), np.asarray(terms.inputs), np.asarray(terms.tokens)
     last = np.concatenate([prompts[:, :1], tokens[:, :-1]], axis=1)
     out = weights[last] + weights[10 + prompts[:, 1:]]
@@ -237,23 +269,25 @@ def test_chains_of_sums_are_scored_and_pooled_step_by_step():
     for a, b, c, d in np.asarray(context["test"])[:20]:
         steps = [np.exp(log_softmax((weights[:10] + weights[10 + digit])[:, :10])) for digit in (b, c, d)]
         chances.append((steps[0][a] @ steps[1] @ steps[2])[(a + b + c + d) % 10])
-    few = {**context, "test": context["test"][:20]}
-    np.testing.assert_allclose(measured(task, params, few)["accuracy"], np.mean(chances), rtol=1e-4)
+    np.testing.assert_allclose(found["accuracy"], np.mean(chances), rtol=1e-4)
 
 
 def test_a_contrast_adds_to_the_loss():
     """Two samples at their annotations, orthogonal to each other: -4.5 + log(e^5 + 1)."""
-    record = tasks.annotated_chains(table(27), warm_steps=0)
-    _, _, terms = started(record)
-    unit = jnp.eye(2)[jnp.arange(128) % 2]
-    few = jax.tree.map(lambda x: x[:2], terms.replace(sample_embeddings=unit, annotation_embeddings=unit))
-    few = few.replace(correct=jnp.ones(2, bool))
-    np.testing.assert_allclose(tasks.chain_contrast(0.5)(few), 0.5 * (-4.5 + np.log(np.exp(5) + 1)), rtol=1e-4)
+    _, _, terms, _ = chains()
+    unit = np.eye(2, dtype=np.float32)
+    few = jax.tree.map(lambda x: x[:2], terms)
+    few = few.replace(sample_embeddings=unit, annotation_embeddings=unit, correct=np.ones(2, bool))
+    np.testing.assert_allclose(jax.jit(tasks.chain_contrast(0.5))(few), 0.5 * (-4.5 + np.log(np.exp(5) + 1)), rtol=1e-4)
 
 
 def test_pairs_are_of_the_least_likely_calls():
-    task = tasks.slot_calls(table(16), pairs=True, warm_steps=5)
-    params, context, terms = started(task, noise=1.0)
+    task, plain = (tasks.slot_calls(table(16), pairs=pairs, warm_steps=5) for pairs in (True, False))
+
+    def unpaired(params, context, terms):
+        return task.evaluate(params, context, KEY), plain.batch(params, context, 0, KEY)
+
+    params, context, terms, (found, rows) = started(task, noise=1.0, also=unpaired)
     pool = jax.tree.map(np.asarray, context["pool"])
     answers = {tuple(query): answer for query, answer in zip(pool["queries"].tolist(), pool["answers"], strict=True)}
     inputs = jax.tree.map(np.asarray, terms.inputs)
@@ -269,9 +303,7 @@ def test_pairs_are_of_the_least_likely_calls():
     asked = jax.tree.map(np.asarray, context["complex"])
     table_scores = log_softmax((asked["queries"] @ kernel(params)).reshape(-1, 4, 4))
     expected = np.exp(np.take_along_axis(table_scores, asked["answers"][..., None], 2)[..., 0].sum(1)).mean()
-    np.testing.assert_allclose(measured(task, params, context)["complex_accuracy"], expected, rtol=1e-3)
-    plain = tasks.slot_calls(table(16), warm_steps=0)
-    _, _, rows = started(plain)
+    np.testing.assert_allclose(found["complex_accuracy"], expected, rtol=1e-3)
     np.testing.assert_array_equal(rows.inputs["better"], rows.inputs["worse"])
 
 

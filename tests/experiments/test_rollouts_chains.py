@@ -1,5 +1,7 @@
 """Chains of running sums and the loops on them: what is written, judged and recorded, against plain Python."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -39,7 +41,7 @@ def test_chains_are_judged_as_in_plain_python():
     prompts = problems.prompts[chosen]
     spoilt = np.where(rng.random((400, 5)) < 0.3, rng.integers(0, 6, (400, 5)), problems.answers[chosen])
     spoilt = np.where(rng.random((400, 5)) < 0.1, rng.integers(0, 15, (400, 5)), spoilt).astype(np.int32)
-    right, sound = judged(jnp.asarray(prompts), jnp.asarray(spoilt))
+    right, sound = jax.device_get(jax.jit(judged)(prompts, spoilt))
     expected = [read(checker.decode(p), checker.decode(c)) for p, c in zip(prompts, spoilt, strict=True)]
     np.testing.assert_array_equal(right, [verdict for verdict, _ in expected])
     np.testing.assert_array_equal(sound, [steps for _, steps in expected])
@@ -72,8 +74,9 @@ def test_shorter_problems_are_repeated_to_balance_kinds():
 
 
 def test_styles_are_chosen_row_by_row():
-    prompts = jnp.asarray(np.stack([checker.encode("1234=")] * 3))
-    texts = [checker.decode(row) for row in in_style(jax.random.key(0), prompts, jnp.array([0, 1, 2]), 7)]
+    prompts = np.stack([checker.encode("1234=")] * 3)
+    rows = jax.jit(in_style, static_argnums=3)(jax.random.key(0), prompts, np.arange(3), 7)
+    texts = [checker.decode(row) for row in np.asarray(rows)]
     assert texts[0] == "4......" and texts[1] == "304...." and set(texts[2].rstrip(".")) == set("304")
     with pytest.raises(ValueError, match="operands must be numbers from 2 on"):
         chain_problems((1,))
@@ -81,14 +84,23 @@ def test_styles_are_chosen_row_by_row():
         chain_problems((2,), "brief")
 
 
-def collected(rollout, step=0, style="chain", judged=True, **options):
-    """A batch at a step, and if need be the metrics of the rollouts."""
-    settings = {"labelled": 40, "held_out": 20, "warm_steps": 30, "prompts_per_batch": 6, "samples_per_prompt": 4}
-    problems = chain_problems((2, 3), style)
-    task = tasks.verified(MODEL, problems, rollout, **{**settings, **options})
+SHAPE = {"labelled": 40, "held_out": 20, "prompts_per_batch": 6, "samples_per_prompt": 4}
 
-    def run(key):
-        params, context = task.init(key)
+
+@functools.cache
+def warm():
+    """Parameters and context after a warm start on both modes, which tests share; problems are the same in all styles."""
+    task = tasks.verified(MODEL, chain_problems((2, 3), "modes"), rollouts.once(), warm_steps=30, **SHAPE)
+    return jax.jit(task.init)(jax.random.key(0))
+
+
+def collected(rollout, step=0, style="chain", judged=True):
+    """A batch at a step, and if need be the metrics of the rollouts."""
+    problems = chain_problems((2, 3), style)
+    task = tasks.verified(MODEL, problems, rollout, **SHAPE)
+
+    def run(params, context, key):
+        params = rollout.start(params)
         terms = task.forward(params, task.batch(params, context, step, key), key)
         if not judged:
             return terms, None
@@ -96,7 +108,7 @@ def collected(rollout, step=0, style="chain", judged=True, **options):
         asked = jnp.asarray(problems.prompts)[context["practice"][:32]]
         return terms, rollout.measure(setting, params, context, asked, key)
 
-    return jax.jit(run)(jax.random.key(0))
+    return jax.device_get(jax.jit(run)(*warm(), jax.random.key(0)))
 
 
 def test_a_cold_start_shows_right_chains_alone():
@@ -162,7 +174,7 @@ def test_a_socratic_round_prefers_right_chains_and_weighs_new_questions():
         terms = task.batch(params, context, 0, key)
         return context, terms, task.remember(context, terms)
 
-    context, terms, memory = jax.jit(run)(jax.random.key(0))
+    context, terms, memory = jax.device_get(jax.jit(run)(jax.random.key(0)))
     where, news = np.asarray(terms.mask), jax.tree.map(np.asarray, terms.inputs["news"])
     assert where.any()
     prompts, chosen, rejected = (np.asarray(terms.inputs[name])[where] for name in ("prompts", "chosen", "rejected"))

@@ -16,7 +16,7 @@ KEY = jax.random.key(0)
 
 def test_solutions_add_the_operands_in_some_order():
     questions = np.random.default_rng(0).integers(0, 8, (400, 3))
-    solved = np.asarray(module("taught_sums").solve(KEY, jnp.asarray(questions), 0.6))
+    solved = np.asarray(module("taught_sums").solve(KEY, questions, 0.6))
     np.testing.assert_array_equal(np.sort(solved[:, :3], 1), np.sort(questions, 1))
     assert (solved[:, :3] != questions).any()
     np.testing.assert_array_equal(solved[:, 3], solved[:, :2].sum(1))
@@ -28,9 +28,9 @@ def test_solutions_add_the_operands_in_some_order():
 def test_as_many_solutions_to_every_question_and_all_of_the_majority(monkeypatch):
     taught = module("taught_sums")
     monkeypatch.setattr(taught, "POOL", 12)
-    questions, ids = jnp.arange(36).reshape(12, 3) % 8, jnp.arange(12) % 4
+    questions, ids = np.arange(36).reshape(12, 3) % 8, np.arange(12) % 4
     solutions = np.asarray(jax.jit(taught.collect.__wrapped__)(KEY, questions[ids], ids))
-    for question in np.asarray(questions[:4]):
+    for question in questions[:4]:
         of = solutions[(np.sort(solutions[:, :3], 1) == np.sort(question)).all(1)]
         assert len(of) == 3 and (of[:, 4] == 2 + question.sum()).all()  # 19 of 32 are right, and 3 each of the others
 
@@ -51,8 +51,8 @@ def test_the_pool_fills_up_with_what_is_accepted(monkeypatch):
         monkeypatch.setattr(bootstrapped, name, value)
     every_other = lambda texts, threshold, seeds: jnp.arange(len(texts)) % 2 == 0  # noqa: E731
     monkeypatch.setattr(bootstrapped.curriculum, "novelty_filter", every_other)
-    grammar = jnp.zeros([bootstrapped.TEMPLATES, bootstrapped.LENGTH], jnp.int32)
-    found = np.asarray(jax.jit(lambda key: bootstrapped.bootstrap(key, grammar, 0.7))(KEY))
+    grammar = np.zeros([bootstrapped.TEMPLATES, bootstrapped.LENGTH], np.int32)
+    found = np.asarray(jax.jit(lambda key, grammar: bootstrapped.bootstrap(key, grammar, 0.7))(KEY, grammar))
     assert found.shape == (10,) and (found[:9] >= 0).all() and found[9] == -1  # 3, and twice 3 of 6
 
 
@@ -79,7 +79,7 @@ def test_responses_stand_behind_the_token_of_their_mode():
         terms = task.batch(params, context, 0, key)
         return terms, context, task.forward(params, terms, key).log_probs, params
 
-    terms, context, log_probs, params = jax.jit(first)(KEY)
+    terms, context, log_probs, params = jax.device_get(jax.jit(first)(KEY))
     texts = np.concatenate([np.asarray(terms.inputs), np.asarray(terms.tokens)[:, -1:]], 1)
     for row, (a, b) in enumerate(np.asarray(context["train"])):
         np.testing.assert_array_equal(texts[2 * row], [13, a, b, 9, b, a])
@@ -148,7 +148,7 @@ def test_accuracies_are_of_digits_held_out(monkeypatch):
         context = task.init(key)[1]
         return task.batch(None, context, 0, key).targets[0], context["order"], context["params"]
 
-    answer, order, params = jax.jit(run)(KEY)
+    answer, order, params = jax.device_get(jax.jit(run)(KEY))
     pixels, digits = module("digits").load()
     test, (kernel,) = np.asarray(order)[-237:], jax.tree.leaves(params)
     said = np.argmax(pixels[test].astype(np.float64) @ np.asarray(kernel), 1)
@@ -163,5 +163,5 @@ def test_fixed_pairs_are_those_of_the_start():
         moved = jax.tree.map(lambda x: x * 2.0, params)
         return [task.batch(p, context, step, key) for p, step in ((params, 0), (moved, 5))]
 
-    first, later = jax.jit(draw)(KEY)
+    first, later = jax.device_get(jax.jit(draw)(KEY))
     jax.tree.map(np.testing.assert_array_equal, first, later)

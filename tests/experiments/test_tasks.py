@@ -31,7 +31,8 @@ def test_digits_batches_visit_every_training_image_once_an_epoch():
     task = tasks.digits(models.MLP((10,)), batch_size=100)
     params, context = jax.jit(task.init)(jax.random.key(0))
     key = jax.random.key(1)
-    seen = np.concatenate([jax.jit(task.batch)(params, context, step, key).inputs for step in range(13)])
+    batch = jax.jit(task.batch)
+    seen = np.concatenate([batch(params, context, step, key).inputs for step in range(13)])
     assert len(np.unique(seen, axis=0)) == len(np.unique(digits_pixels(context["train"]), axis=0))
     np.testing.assert_allclose(seen.mean(0), 0, atol=1e-4)
 
@@ -57,16 +58,21 @@ def test_optimum_of_the_preference_objective():
     reference -= np.log(np.exp(reference).sum(-1, keepdims=True))
     scores = reference + rewards / beta
     log_normaliser = np.log(np.exp(scores).sum(-1))
-    best = objective(*map(jnp.asarray, (scores - log_normaliser[:, None], reference, rewards)), beta)
+    other = generator.normal(size=(4, 6))
+    other -= np.log(np.exp(other).sum(-1, keepdims=True))
+    reached = jax.jit(lambda *args: objective(*args, beta))
+    reference, rewards, *policies = (
+        x.astype(np.float32) for x in (reference, rewards, scores - log_normaliser[:, None], other)
+    )
+    best, less = (np.asarray(reached(policy, reference, rewards)) for policy in policies)
     np.testing.assert_allclose(best, beta * log_normaliser, rtol=1e-5)
-    other = jax.nn.log_softmax(jnp.asarray(generator.normal(size=(4, 6))))
-    assert (objective(other, jnp.asarray(reference), jnp.asarray(rewards), beta) < best).all()
+    assert (less < best).all()
 
 
 def test_kendall_tau_against_scipy():
     first, second = np.random.default_rng(1).normal(size=(2, 3, 6))
     expected = np.mean([stats.kendalltau(a, b).statistic for a, b in zip(first, second, strict=True)])
-    np.testing.assert_allclose(kendall_tau(jnp.asarray(first), jnp.asarray(second)), expected, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(kendall_tau)(first.astype(np.float32), second.astype(np.float32)), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -118,9 +124,9 @@ def test_text_trains():
 
 def test_bandit_measures_a_known_policy():
     """Two prompts of four answers: probabilities written down by hand."""
-    probabilities = jnp.array([[0.5, 0.5, 0.0, 0.0], [0.01, 0.97, 0.01, 0.01]])
-    right = jnp.array([[True, False, True, False], [True, True, False, False]])
-    measured = measure(probabilities, right)
+    probabilities = np.float32([[0.5, 0.5, 0.0, 0.0], [0.01, 0.97, 0.01, 0.01]])
+    right = np.array([[True, False, True, False], [True, True, False, False]])
+    measured = jax.jit(measure)(probabilities, right)
     np.testing.assert_allclose(measured["accuracy"], (0.5 + 0.98) / 2, rtol=1e-6)
     np.testing.assert_allclose(measured["worst_accuracy"], 0.5, rtol=1e-6)
     np.testing.assert_allclose(measured["entropy"], (np.log(2) - 0.03 * np.log(0.01) - 0.97 * np.log(0.97)) / 2, rtol=1e-6)
@@ -130,16 +136,22 @@ def test_bandit_measures_a_known_policy():
 def test_bandit_samples_once_for_all_epochs_from_a_policy_as_old_as_asked():
     """The policy moves by 1 an update, so that its distance from the oldest sampler is that sampler's age."""
     task = tasks.bandit(models.MLP((5,), use_bias=False), prompts=3, answers=5, right_answers=2, epochs=2, delay=1)
-    params, context = jax.jit(task.init)(jax.random.key(0))
     tx = tasks.refresh_sampler(2)
-    state = tx.init(params)
-    tokens, ages = [], []
-    for step in range(8):
-        tokens.append(task.batch(params, context, step, None).tokens)
-        ages.append(float(jax.tree.leaves(params["policy"])[0][0, 0] - jax.tree.leaves(params["samplers"])[0][0, 0, 0]))
-        updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "samplers": params["samplers"]}
-        updates, state = tx.update(updates, state, params)
-        params = optax.apply_updates(params, updates)
+
+    def run(key):
+        params, context = task.init(key)
+
+        def move(carry, step):
+            params, state = carry
+            tokens = task.batch(params, context, step, None).tokens
+            age = jax.tree.leaves(params["policy"])[0][0, 0] - jax.tree.leaves(params["samplers"])[0][0, 0, 0]
+            updates = {"policy": jax.tree.map(jnp.ones_like, params["policy"]), "samplers": params["samplers"]}
+            updates, state = tx.update(updates, state, params)
+            return (optax.apply_updates(params, updates), state), (tokens, age)
+
+        return jax.lax.scan(move, (params, tx.init(params)), jnp.arange(8))[1]
+
+    tokens, ages = jax.device_get(jax.jit(run)(jax.random.key(0)))
     np.testing.assert_allclose(ages, [0.0, 1.0, 2.0, 3.0, 2.0, 3.0, 2.0, 3.0], atol=1e-5)
     np.testing.assert_array_equal(tokens[0], tokens[1])
     np.testing.assert_array_equal(tokens[2], tokens[3])
@@ -148,16 +160,19 @@ def test_bandit_samples_once_for_all_epochs_from_a_policy_as_old_as_asked():
 
 def test_bandit_rewards_and_log_probs_are_those_of_its_table():
     task = tasks.bandit(models.MLP((6,), use_bias=False), prompts=4, answers=6, right_answers=2, lowest_reward=-1.0)
-    params, context = jax.jit(task.init)(jax.random.key(1))
+
+    def run(key):
+        params, context = task.init(key)
+        return params, context, task.forward(params, task.batch(params, context, 0, None), None)
+
+    params, context, terms = jax.device_get(jax.jit(run)(jax.random.key(1)))
     assert np.all(np.sum(context["right"], axis=1) == 2)
-    terms = jax.jit(task.batch)(params, context, 0, None)
-    filled = jax.jit(task.forward)(params, terms, None)
     tokens, groups = np.asarray(terms.tokens)[:, 0], np.asarray(terms.group_ids)
     kernel = np.asarray(jax.tree.leaves(params["policy"])[0], np.float64)
     logits = kernel + np.asarray(context["preferences"], np.float64)
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    np.testing.assert_allclose(filled.log_probs[:, 0], log_probs[groups, tokens], rtol=1e-5)
-    np.testing.assert_allclose(terms.old_log_probs, filled.log_probs, rtol=1e-6)
+    np.testing.assert_allclose(terms.log_probs[:, 0], log_probs[groups, tokens], rtol=1e-5)
+    np.testing.assert_allclose(terms.old_log_probs, terms.log_probs, rtol=1e-6)
     right = np.asarray(context["right"])[groups, tokens]
     np.testing.assert_array_equal(terms.rewards, np.where(right, 1.0, -1.0))
     np.testing.assert_array_equal(terms.correct, right)

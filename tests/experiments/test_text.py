@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algax.experiments.tasks import tokenizer
@@ -11,6 +11,7 @@ from algax.experiments.tasks.text import library, part, split_windows, windows
 TOKENIZER = tokenizer.ByteTokenizer()
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.text(), st.booleans())
 def test_round_trip(text, special):
     tokens = TOKENIZER.encode(text, special=special)
@@ -24,6 +25,7 @@ def test_special_tokens_and_wrong_tokens():
         TOKENIZER.decode([65, 259])
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=4), st.integers(1, 9))
 def test_windows_predict_every_token_once(texts, length):
     rows = windows(texts, length)

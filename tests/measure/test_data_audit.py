@@ -41,11 +41,11 @@ def test_worst_samples():
 
 
 def test_domains_and_filters():
-    effects = measure.ablation_effects(jnp.array([0.5, 0.7]), jnp.array([[0.4, 0.7], [0.6, 0.8]]))
+    effects = jax.jit(measure.ablation_effects)(np.array([0.5, 0.7]), np.array([[0.4, 0.7], [0.6, 0.8]]))
     np.testing.assert_allclose(effects, [-0.05, 0.1], rtol=1e-5)
     # Models of filtered data as (toxicity, score): of two as toxic the better one, and none that is worse in both.
-    front = measure.pareto_front(jnp.array([0.1, 0.3, 0.3, 0.5]), jnp.array([0.6, 0.7, 0.65, 0.7]))
-    assert front.tolist() == [True, True, False, False]
-    assert measure.pareto_front(jnp.array([0.3]), jnp.array([0.6])).tolist() == [True]
+    pareto_front = jax.jit(measure.pareto_front)
+    assert pareto_front(np.array([0.1, 0.3, 0.3, 0.5]), np.array([0.6, 0.7, 0.65, 0.7])).tolist() == [True, True, False, False]
+    assert pareto_front(np.array([0.3]), np.array([0.6])).tolist() == [True]
     with pytest.raises(ValueError, match="`ablated_scores`"):
         measure.ablation_effects(jnp.ones(2), jnp.ones((2, 3)))

@@ -1,5 +1,7 @@
 """Learning-curve traces: exact curves, levels, layers of convergence, stopping."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,11 @@ SIZES = 500.0 * np.arange(1, 13)
 def smooth(sizes):
     """Accuracy that is no power law: each fit's asymptote is a little lower than the one before."""
     return 97.0 - 40.0 * (sizes / 500.0) ** -1.0 * np.exp(-sizes / 20000.0)
+
+
+@functools.cache
+def smooth_trace():
+    return measure.learning_trace(SIZES, smooth(SIZES))
 
 
 def test_an_exact_curve_gives_the_same_law_at_every_level():
@@ -32,15 +39,14 @@ def test_the_prediction_level():
 
 
 def test_units_of_size_change_the_scale_alone():
-    accuracies = smooth(SIZES)
-    law = measure.learning_trace(SIZES, accuracies).laws[-1]
-    other = measure.learning_trace(SIZES / 100.0, accuracies).laws[-1]
+    law = smooth_trace().laws[-1]
+    other = measure.learning_trace(SIZES / 100.0, smooth(SIZES)).laws[-1]
     np.testing.assert_allclose(other[1:], law[1:], rtol=1e-6)
     np.testing.assert_allclose(other.scale, law.scale * 100.0**law.exponent, rtol=1e-6)
 
 
 def test_layers_shrink_on_a_smooth_trace_and_bound_what_is_left():
-    trace = measure.learning_trace(SIZES, smooth(SIZES))
+    trace = smooth_trace()
     assert np.all(np.diff(trace.asymptotes) < 0)
     layers = measure.convergence_layer(trace)
     assert np.isinf(layers[0]) and np.all(np.diff(layers[1:]) < 0) and np.all(layers[1:] > 0)
@@ -75,4 +81,4 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="`asymptotes`"):
         measure.prediction_level([])
     with pytest.raises(ValueError, match="`tolerance` must be >= 0"):
-        measure.stopping_level(measure.learning_trace(SIZES, smooth(SIZES)), tolerance=-1.0)
+        measure.stopping_level(smooth_trace(), tolerance=-1.0)

@@ -1,16 +1,16 @@
 """Growth that preserves the function, in each dimension of a Transformer, for both norms."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax.core import meta
 
 from algax import merge, models
+
+from ..models.parameters import draw_params
 
 SMALL = models.TransformerConfig(
     vocabulary_size=11, hidden_size=8, num_layers=1, num_heads=2, head_size=4, mlp_size=12, max_length=6
@@ -23,24 +23,25 @@ GROWN = {
     "all": {"hidden_size": 12, "num_heads": 4, "mlp_size": 20, "num_layers": 2},
 }
 GPT = {"norm": "layer_norm", "positions": "learned", "mlp": "plain", "activation": "gelu", "bias": "all", "tied_head": True}
-TOKENS = jax.random.randint(jax.random.key(0), (2, 6), 0, 11)
+TOKENS = np.random.default_rng(0).integers(0, 11, (2, 6)).astype(np.int32)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
 def init(config, seed):
-    params = meta.unbox(models.Transformer(config).init(jax.random.key(seed), TOKENS))["params"]
-    noise = jax.random.split(jax.random.key(seed + 10), len(jax.tree.leaves(params)))
-    noise = jax.tree.unflatten(jax.tree.structure(params), list(noise))
-    return jax.tree.map(lambda x, key: x + 0.1 * jax.random.normal(key, x.shape), params, noise)
+    return draw_params(models.Transformer(config), TOKENS, seed=seed, noise=0.1)["params"]
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def logits(config, params, masks=None):
     return models.Transformer(config).apply({"params": params, **({} if masks is None else {"growth": masks})}, TOKENS)
 
 
-def loss(values):
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(values[:, :-1], TOKENS[:, 1:]))
+def differentiate(logits, params):
+    """The gradient of the loss, and the logits themselves."""
+
+    def loss(params):
+        values = logits(params)
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(values[:, :-1], TOKENS[:, 1:])), values
+
+    return jax.grad(loss, has_aux=True)(params)
 
 
 def silent(path):
@@ -62,11 +63,11 @@ def test_growth_changes_neither_logits_nor_the_gradients_of_old_entries(dimensio
         def outputs(params, coefficient):
             return logits(large, merge.mask_new_units(params, new, coefficient), merge.norm_masks(new, coefficient))
 
-        values = [outputs(grown, coefficient) for coefficient in (0.0, 0.5, 1.0)]
-        gradient = jax.grad(lambda params: loss(outputs(params, 0.0)))(grown)
-        expected = jax.grad(lambda params: loss(logits(small, params)))(old)
+        gradient, values = differentiate(lambda params: outputs(params, 0.0), grown)
+        expected, before = differentiate(lambda params: logits(small, params), old)
         embedded = merge.grow(expected, jax.tree.map(jnp.zeros_like, gradient))  # and 0 for everything new
-        return values, logits(small, old), logits(large, grown), gradient, embedded
+        later = jax.vmap(lambda coefficient: outputs(grown, coefficient))(jnp.array([0.5, 1.0]))
+        return (values, *later), before, logits(large, grown), gradient, embedded
 
     values, before, after, gradient, embedded = results(old, start)
     np.testing.assert_allclose(values[0], before, atol=1e-5)
@@ -76,20 +77,30 @@ def test_growth_changes_neither_logits_nor_the_gradients_of_old_entries(dimensio
 
 
 def test_masks_mark_output_units_alone():
-    small, large = {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)}, {"kernel": jnp.ones((4, 5)), "bias": jnp.ones(5)}
-    new = merge.new_units(small, large)
+    small, large = {"kernel": np.ones((2, 3)), "bias": np.ones(3)}, {"kernel": np.ones((4, 5)), "bias": np.ones(5)}
+
+    @jax.jit
+    def results(small, large):
+        new = merge.new_units(small, large)
+        return new, merge.mask_new_units(large, new, 0.25)
+
+    new, masked = results(small, large)
     np.testing.assert_array_equal(new["kernel"], [[False, False, False, True, True]])
-    masked = merge.mask_new_units(large, new, 0.25)
     np.testing.assert_allclose(masked["kernel"], np.tile([1, 1, 1, 0.25, 0.25], (4, 1)))
     assert merge.last_axis("kernel", large["kernel"]) == (1,)
 
 
 def test_the_optimizer_keeps_old_moments_and_starts_new_ones_at_zero():
-    small, large = {"w": jnp.ones((2, 2))}, {"w": jnp.ones((3, 4)), "v": jnp.ones(2)}
+    small, large = {"w": np.ones((2, 2))}, {"w": np.ones((3, 4)), "v": np.ones(2)}
     tx = optax.adam(0.1)
+
+    @jax.jit
+    def results(small, large):
+        _, state = tx.update({"w": 2 * small["w"]}, tx.init(small), small)
+        return merge.grow(state, tx.init(large))
+
     with jax.numpy_dtype_promotion("standard"):  # Optax itself promotes
-        _, state = tx.update({"w": jnp.full((2, 2), 2.0)}, tx.init(small), small)
-    grown = merge.grow(state, tx.init(large))
+        grown = results(small, large)
     assert jax.tree.structure(grown) == jax.tree.structure(tx.init(large))
     assert optax.tree.get(grown, "count") == 1
     moments = optax.tree.get(grown, "mu")
@@ -108,17 +119,20 @@ def test_layers_are_copied_under_new_names():
 
 def test_a_copied_block_with_silent_outputs_changes_nothing():
     deep = dataclasses.replace(SMALL, num_layers=2)
-    old = init(SMALL, 0)
-    params = merge.copy_layers(old, {"blocks_0": "blocks_0", "blocks_1": "blocks_0"})
 
-    new = merge.new_units(params, params, silent=silent)
-    np.testing.assert_allclose(logits(deep, merge.mask_new_units(params, new, 0.0)), logits(SMALL, old), atol=1e-6)
+    @jax.jit
+    def results(old):
+        params = merge.copy_layers(old, {"blocks_0": "blocks_0", "blocks_1": "blocks_0"})
+        new = merge.new_units(params, params, silent=silent)
+        return logits(deep, merge.mask_new_units(params, new, 0.0)), logits(SMALL, old)
+
+    np.testing.assert_allclose(*results(init(SMALL, 0)), atol=1e-6)
 
 
 def test_a_large_tree_must_hold_the_small_one():
     with pytest.raises(ValueError, match="`large` lacks 'b'"):
-        merge.grow({"b": jnp.ones(2)}, {"a": jnp.ones(2)})
+        merge.grow({"b": np.ones(2)}, {"a": np.ones(2)})
     with pytest.raises(ValueError, match="`large` must be at least as large as `small` at 'a'"):
-        merge.grow({"a": jnp.ones(3)}, {"a": jnp.ones(2)})
+        merge.grow({"a": np.ones(3)}, {"a": np.ones(2)})
     with pytest.raises(ValueError, match="`small` lacks 'b' of `large`"):
-        merge.new_units({"a": jnp.ones(2)}, {"a": jnp.ones(2), "b": jnp.ones(2)})
+        merge.new_units({"a": np.ones(2)}, {"a": np.ones(2), "b": np.ones(2)})

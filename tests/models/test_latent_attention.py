@@ -1,19 +1,20 @@
 """Latent attention: its expanded form in NumPy, causality, caching, positions; the block around it."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax.core import meta
 
 from algax import models
 
+from .parameters import draw_params
+
 HEADS, NOPE, ROPE, VALUE, RANK, D = 2, 3, 4, 5, 6, 8
 MODULE = models.LatentAttention(HEADS, NOPE, ROPE, VALUE, RANK, rope_theta=100.0)
-X = jax.random.normal(jax.random.key(0), (2, 5, D))
-PARAMS = jax.tree.map(lambda x: 2.0 * x, meta.unbox(MODULE.init(jax.random.key(1), X))["params"])
+X = np.random.default_rng(0).normal(size=(2, 5, D)).astype(np.float32)
+PARAMS = jax.tree.map(lambda x: 2 * x, draw_params(MODULE, X)["params"])
 
 
+@jax.jit
 def apply(x, cache=None):
     (output, cache), state = MODULE.apply({"params": PARAMS}, x, cache, mutable=["intermediates"])
     return output, cache, state["intermediates"]["weights"][0]
@@ -44,18 +45,19 @@ def expanded(x, shift=0):
 
 
 def test_absorbed_scores_are_those_of_expanded_keys():
-    output, cache, weights = apply(X)
+    output, cache, weights = jax.device_get(apply(X))
     assert isinstance(cache, models.LatentCache)
     for row in range(2):
         for found, expected in zip((output, cache.latent, cache.rope_key, weights), expanded(X[row]), strict=True):
             np.testing.assert_allclose(found[row], expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(jnp.sum(weights, axis=-1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(np.sum(weights, axis=-1), 1.0, rtol=1e-6)
     np.testing.assert_allclose(expanded(X[0], shift=7)[3], weights[0], rtol=1e-4, atol=1e-5)  # only differences count
 
 
 def test_the_future_does_not_matter_and_a_cache_continues():
-    output, cache, _ = apply(X)
-    other, _, _ = apply(X.at[:, 3].add(1.0))
+    output, cache, _ = jax.device_get(apply(X))
+    changed = X + (np.arange(5) == 3)[:, None].astype(np.float32)
+    other = np.asarray(apply(changed)[0])
     np.testing.assert_allclose(other[:, :3], output[:, :3], atol=1e-6)
     assert not np.allclose(other[:, 3:], output[:, 3:], atol=1e-3)
     _, first, _ = apply(X[:, :2])
@@ -67,23 +69,26 @@ def test_the_future_does_not_matter_and_a_cache_continues():
 
 
 def test_rotation_leaves_lengths_and_position_zero():
-    x = jax.random.normal(jax.random.key(2), (1, 3, 2, 4))
-    turned = models.rotate_interleaved(x, jnp.array([[0, 1, 5]]), 100.0)
+    x = np.random.default_rng(2).normal(size=(1, 3, 2, 4)).astype(np.float32)
+    turned = np.asarray(jax.jit(lambda x, at: models.rotate_interleaved(x, at, 100.0))(x, np.array([[0, 1, 5]])))
     np.testing.assert_allclose(turned[:, 0], x[:, 0], rtol=1e-6)
-    np.testing.assert_allclose(jnp.linalg.norm(turned, axis=-1), jnp.linalg.norm(x, axis=-1), rtol=1e-5)
-    np.testing.assert_allclose(turned[0, 2, 1], rotated(np.asarray(x[0, 2:, 1]), np.array([5]))[0], rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=-1), np.linalg.norm(x, axis=-1), rtol=1e-5)
+    np.testing.assert_allclose(turned[0, 2, 1], rotated(x[0, 2:, 1], np.array([5]))[0], rtol=1e-5)
 
 
 def test_the_block_adds_attention_and_a_squared_relu():
     block = models.PLMBlock(MODULE, mlp_size=12)
-    variables = meta.unbox(block.init(jax.random.key(3), X))
-    (output, _), state = block.apply({"params": variables["params"]}, X, mutable=["intermediates"])
-    p = variables["params"]
+    p = draw_params(block, X)["params"]
 
     def norm(x):
-        return x / jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-6)
+        return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + 1e-6)
 
-    attended, _ = MODULE.apply({"params": p["attention"]}, norm(X))
+    @jax.jit
+    def results(p, normed):
+        (output, _), state = block.apply({"params": p}, X, mutable=["intermediates"])
+        return output, state, MODULE.apply({"params": p["attention"]}, normed)[0]
+
+    output, state, attended = jax.device_get(results(p, norm(X)))
     middle = X + attended
     hidden = np.maximum(norm(middle) @ p["up"]["kernel"], 0) ** 2
     np.testing.assert_allclose(state["intermediates"]["hidden"][0], hidden, rtol=1e-4, atol=1e-5)
@@ -92,8 +97,9 @@ def test_the_block_adds_attention_and_a_squared_relu():
 
 def test_the_gradient_of_the_squared_relu():
     layer = models.MLP([1, 1], activation="relu_squared", use_bias=False)
-    params = {"params": {"Dense_0": {"kernel": jnp.ones((1, 1))}, "Dense_1": {"kernel": jnp.ones((1, 1))}}}
-    slopes = jax.vmap(jax.grad(lambda x: layer.apply(params, x[None])[0]))(jnp.array([-2.0, 0.0, 0.5, 3.0]))
+    one = {"kernel": np.ones((1, 1), np.float32)}
+    slope = jax.grad(lambda x: layer.apply({"params": {"Dense_0": one, "Dense_1": one}}, x[None])[0])
+    slopes = jax.jit(jax.vmap(slope))(np.array([-2.0, 0.0, 0.5, 3.0], np.float32))
     np.testing.assert_allclose(slopes, [0.0, 0.0, 1.0, 6.0])
 
 

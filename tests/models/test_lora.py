@@ -25,10 +25,14 @@ def loaded():
     return models.Transformer(config), params, dict(np.load(DATA / "llama" / "expected.npz"))
 
 
+def shapes(params, targets, **options):
+    return jax.eval_shape(lambda: lora.init(jax.random.key(0), params, 2, targets, **options))
+
+
 def draw(adapters, seed=0):
     """The adapters with random factors."""
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), leaf.dtype), adapters)
+    return jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(leaf.dtype), adapters)
 
 
 def named(params):
@@ -37,12 +41,12 @@ def named(params):
 
 
 def test_shapes_and_paths(loaded):
-    adapters = lora.init(jax.random.key(0), loaded[1], 3, TARGETS, alpha=6.0)
+    adapters = jax.eval_shape(lambda: lora.init(jax.random.key(0), loaded[1], 3, TARGETS, alpha=6.0))
     assert {path: (a.shape, b.shape) for path, (a, b) in adapters.factors.items()} == {
         path: ((inputs, 3), (3, outputs)) for path, (inputs, outputs) in MATRICES.items()
     }
     assert adapters.scale == 2.0 and len(jax.tree.leaves(adapters)) == 6
-    defaults = lora.init(jax.random.key(0), loaded[1], 1)
+    defaults = jax.jit(lambda key: lora.init(key, loaded[1], 1))(jax.random.key(0))
     assert set(defaults.factors) == {
         f"params/blocks_{layer}/attention/{name}/kernel" for layer in range(2) for name in ("query", "value")
     }
@@ -51,21 +55,21 @@ def test_shapes_and_paths(loaded):
 
 
 def test_initial_scale_of_a():
-    params = dict(kernel=jnp.zeros((400, 2)))
-    a, b = lora.init(jax.random.key(0), params, 50, ["kernel"]).factors["kernel"]
+    params = dict(kernel=np.zeros((400, 2), np.float32))
+    a, b = jax.device_get(lora.init(jax.random.key(0), params, 50, ["kernel"]).factors["kernel"])
     np.testing.assert_allclose([np.mean(a), np.std(a)], [0.0, 1 / 20], atol=0.002)
     assert not np.any(b)
 
 
 def test_nothing_changes_at_first(loaded):
     _, params, _ = loaded
-    adapted = lora.apply(params, lora.init(jax.random.key(0), params, 2, TARGETS))
+    adapted = jax.jit(lambda key, params: lora.apply(params, lora.init(key, params, 2, TARGETS)))(jax.random.key(0), params)
     jax.tree.map(np.testing.assert_array_equal, adapted, params)
 
 
 def test_change_is_alpha_over_rank_times_a_b(loaded):
     _, params, _ = loaded
-    adapters = draw(lora.init(jax.random.key(0), params, 2, TARGETS, alpha=5.0))
+    adapters = draw(shapes(params, TARGETS, alpha=5.0))
     before, after = named(params), named(jax.jit(lora.apply)(params, adapters))
     assert before.keys() == after.keys()
     for path, kernel in before.items():
@@ -82,8 +86,8 @@ def test_change_is_alpha_over_rank_times_a_b(loaded):
 def test_output_projection_reads_heads(loaded):
     """Adapting the output kernel adds `alpha / r * heads a b` to what attention writes, heads flattened."""
     _, params, _ = loaded
-    adapters = draw(lora.init(jax.random.key(0), params, 2, [OUTPUT], alpha=2.0))
-    kernel = named(lora.apply(params, adapters))[OUTPUT]
+    adapters = draw(shapes(params, [OUTPUT], alpha=2.0))
+    kernel = named(jax.jit(lora.apply)(params, adapters))[OUTPUT]
     heads = np.random.default_rng(1).normal(size=(4, 4))
     a, b = (np.asarray(factor, np.float64) for factor in adapters.factors[OUTPUT])
     expected = np.einsum("nh,nhd->d", heads, named(params)[OUTPUT]) + heads.reshape(-1) @ a @ b
@@ -101,12 +105,12 @@ def test_trains_adapters_only(loaded):
         return jnp.sum(jnp.where(mask[:, :-1], losses, 0.0))
 
     both = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
-    adapters = lora.init(jax.random.key(0), params, 2, TARGETS)
-    first, (base_gradient, gradient) = both(params, adapters)
+    adapters = jax.device_get(jax.jit(lambda key: lora.init(key, params, 2, TARGETS))(jax.random.key(0)))
+    first, (base_gradient, gradient) = jax.device_get(both(params, adapters))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(base_gradient))
     assert all(np.any(b) and not np.any(a) for a, b in gradient.factors.values())
-    adapters = jax.tree.map(lambda leaf, slope: leaf - 1e-3 * slope, adapters, gradient)
-    second, (base_gradient, gradient) = both(params, adapters)
+    adapters = jax.tree.map(lambda leaf, slope: leaf - np.float32(1e-3) * slope, adapters, gradient)
+    second, (base_gradient, gradient) = jax.device_get(both(params, adapters))
     assert second < first and all(np.any(leaf) for leaf in jax.tree.leaves(gradient))
     assert not any(np.any(leaf) for leaf in jax.tree.leaves(base_gradient))
 
@@ -115,7 +119,7 @@ def test_trains_adapters_only(loaded):
 def test_merge_and_unmerge_are_exact(name):
     """Also in bfloat16, where subtracting the change again would not be."""
     _, params = models.load_pretrained(DATA / name)
-    adapters = draw(lora.init(jax.random.key(0), params, 2, TARGETS))
+    adapters = draw(shapes(params, TARGETS))
     merged, originals = lora.merge(params, adapters)
     assert set(originals) == set(MATRICES)
     before, changed, after = named(params), named(merged), named(lora.unmerge(merged, originals))
@@ -128,7 +132,7 @@ def test_merge_and_unmerge_are_exact(name):
 
 def test_merged_model_can_be_saved(loaded, tmp_path):
     module, params, _ = loaded
-    merged, _ = lora.merge(params, draw(lora.init(jax.random.key(0), params, 2, TARGETS)))
+    merged, _ = lora.merge(params, draw(shapes(params, TARGETS)))
     models.save_pretrained(tmp_path, module.config, merged)
     jax.tree.map(np.testing.assert_array_equal, models.load_pretrained(tmp_path)[1], merged)
 
@@ -148,7 +152,7 @@ def test_wrong_arguments_are_named(loaded):
         with pytest.raises(ValueError, match=text):
             lora.init(key, params, **arguments)
     adapters = lora.init(key, params, 2, [QUERY])
-    small = lora.Factors(jnp.zeros((4, 2)), jnp.zeros((2, 4)))
+    small = lora.Factors(np.zeros((4, 2)), np.zeros((2, 4)))
     wrong = dataclasses.replace(adapters, factors={QUERY: small, "elsewhere": small})
     with pytest.raises(ValueError, match=r"attention/query/kernel \[16, 4, 4\].*\[4, 2\].*elsewhere is not a parameter"):
         lora.apply(params, wrong)

@@ -14,6 +14,7 @@ CONFIG = FAMILIES["qwen2"]  # one layer, so that a token's logits depend on what
 B, T, PREFIX = 7, 6, 3
 REAL = np.ones((B, T), bool)
 REAL[:, 0] = False
+decoder_mask = jax.jit(models.decoder_mask)
 PREFIXES = np.tile(np.arange(T) < PREFIX, (B, 1))
 
 
@@ -21,11 +22,11 @@ PREFIXES = np.tile(np.arange(T) < PREFIX, (B, 1))
 def model():
     module, params, _ = build(CONFIG)
     apply = jax.jit(lambda tokens, mask, seen: module.apply(params, tokens, mask, attention_mask=seen))
-    return module, params, apply
+    return module, params, lambda *arrays: np.asarray(apply(*arrays))
 
 
 def seen_by(prefixes):
-    return np.asarray(models.decoder_mask(jnp.asarray(REAL), jnp.asarray(prefixes)))
+    return np.asarray(decoder_mask(REAL, prefixes))
 
 
 def test_matches_numpy(model):

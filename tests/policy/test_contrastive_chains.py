@@ -9,26 +9,28 @@ import pytest
 
 from algax import policy
 
-EYE = jnp.eye(2)
+EYE = np.eye(2, dtype=np.float32)
+positive_contrast = jax.jit(policy.positive_contrast, static_argnames=("temperature", "cap", "released"))
+negative_contrast = jax.jit(policy.negative_contrast)
 
 
 def test_orthogonal_embeddings():
-    both = jnp.ones(2, bool)
-    np.testing.assert_allclose(policy.positive_contrast(EYE, EYE, both), -4.5 + np.log(np.exp(5) + 1), rtol=1e-5)
-    np.testing.assert_allclose(policy.positive_contrast(EYE, EYE, both, cap=None), np.log1p(np.exp(-5)), rtol=1e-4)
+    both = np.ones(2, bool)
+    np.testing.assert_allclose(positive_contrast(EYE, EYE, both), -4.5 + np.log(np.exp(5) + 1), rtol=1e-5)
+    np.testing.assert_allclose(positive_contrast(EYE, EYE, both, cap=None), np.log1p(np.exp(-5)), rtol=1e-4)
     np.testing.assert_allclose(
-        policy.positive_contrast(EYE, EYE, jnp.array([1, 0]), released=True), 2 * (-4.5 + np.log(np.exp(5) + 1)), rtol=1e-5
+        positive_contrast(EYE, EYE, np.array([1, 0]), released=True), 2 * (-4.5 + np.log(np.exp(5) + 1)), rtol=1e-5
     )
     with pytest.raises(ValueError, match="`temperature`"):
         policy.positive_contrast(EYE, EYE, both, temperature=0.0)
 
 
 def test_the_cap_ends_the_pull_but_not_the_push():
-    annotation, samples = jnp.array([[1.0, 0.0], [0.0, 1.0]]), jnp.array([[1.0, 0.2], [0.3, 1.0]])
-    first = jnp.array([True, False])
+    annotation, samples = EYE, np.array([[1.0, 0.2], [0.3, 1.0]], np.float32)
+    first = np.array([True, False])
 
     def gradient(cap):
-        return jax.jit(jax.grad(lambda s: policy.positive_contrast(annotation, s, first, cap=cap)))(samples)
+        return np.asarray(jax.jit(jax.grad(lambda s: policy.positive_contrast(annotation, s, first, cap=cap)))(samples))
 
     def denominator(s):
         cosines = annotation[:1] @ (s / jnp.linalg.norm(s, axis=1, keepdims=True)).T
@@ -39,11 +41,11 @@ def test_the_cap_ends_the_pull_but_not_the_push():
 
 
 def test_nothing_to_pull_and_one_row():
-    assert policy.positive_contrast(EYE, EYE, jnp.zeros(2, bool)) == 0
-    assert policy.negative_contrast(EYE, EYE, EYE, jnp.zeros(2, bool)) == 0
-    sample = jnp.array([[3.0, 1.0]])
+    assert positive_contrast(EYE, EYE, np.zeros(2, bool)) == 0
+    assert negative_contrast(EYE, EYE, EYE, np.zeros(2, bool)) == 0
+    sample = np.array([[3.0, 1.0]], np.float32)
     cosine = 3 / 10**0.5
-    actual = policy.positive_contrast(EYE[:1], sample, jnp.array([True]))
+    actual = positive_contrast(EYE[:1], sample, np.array([True]))
     np.testing.assert_allclose(actual, (cosine - 0.9) / 0.2, rtol=1e-4)
 
 
@@ -62,11 +64,11 @@ def test_against_loops_and_scale():
         np.log(sum(np.exp(cos(c[i], y) / 0.2) for y in itertools.chain(c, d))) - min(cos(a[i], c[i]), 0.9) / 0.2
         for i in range(4)
     ]
-    a, c, d = (jnp.asarray(x, jnp.float32) for x in (a, c, d))
-    for scale in (1.0, 7.0):
-        actual = policy.positive_contrast(a, scale * c, chosen)
+    a, c, d = (x.astype(np.float32) for x in (a, c, d))
+    for scale in (1, 7):
+        actual = positive_contrast(a, scale * c, chosen)
         np.testing.assert_allclose(actual, np.mean(np.array(positive)[chosen]), rtol=1e-4)
-        actual = policy.negative_contrast(a, scale * c, scale * d, chosen)
+        actual = negative_contrast(a, scale * c, scale * d, chosen)
         np.testing.assert_allclose(actual, np.mean(np.array(negative)[chosen]), rtol=1e-4)
     assert not np.any(jax.jit(jax.grad(lambda x: policy.positive_contrast(x, c, chosen)))(a))
 
@@ -77,9 +79,12 @@ def test_pooled_embedding():
     mask[0], mask[1] = True, False
     weights = np.exp(scores) * mask
     expected = (weights[..., None] * states).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-30)[:, None]
-    arrays = jnp.asarray(states, jnp.float32), jnp.asarray(scores, jnp.float32), jnp.asarray(mask)
-    np.testing.assert_allclose(policy.pooled_embedding(*arrays), expected, rtol=1e-4, atol=1e-6)
-    gradients = jax.jit(jax.grad(lambda h, v: policy.pooled_embedding(h, v, arrays[2]).sum(), argnums=(0, 1)))(*arrays[:2])
+    def pooled(states, scores):
+        result = policy.pooled_embedding(states, scores, jnp.asarray(mask))
+        return result.sum(), result
+
+    gradients, actual = jax.device_get(jax.jit(jax.grad(pooled, argnums=(0, 1), has_aux=True))(states, scores))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
     assert np.all(np.isfinite(gradients[0])) and not np.any(gradients[1][1])
 
 

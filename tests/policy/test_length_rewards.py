@@ -1,18 +1,19 @@
 """Rewards by length: closed forms and NumPy."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from algax import chain, policy
 
+from .compiled import update
+
 
 def run(transform, lengths, **fields):
     lengths = np.asarray(lengths)
     mask = np.arange(lengths.max())[None, :] < lengths[:, None]
-    fields = {name: jnp.asarray(value) for name, value in fields.items()}
-    return transform.update(policy.Terms(mask=jnp.asarray(mask), **fields), transform.init())[0]
+    fields = {name: np.asarray(value) for name, value in fields.items()}
+    return update(transform, policy.Terms(mask=mask, **fields))[0]
 
 
 # ----- DLER ---------------------------------------------------------------------------------------------------------------
@@ -25,9 +26,8 @@ def test_a_response_of_the_limit_keeps_its_reward_and_one_token_more_loses_it():
 
 
 def test_the_limit_counts_tokens_of_the_policy_not_positions():
-    mask = jnp.array([[1, 0, 0, 1, 1, 1]], bool)
-    transform = policy.truncation_reward(3)
-    after = transform.update(policy.Terms(mask=mask, rewards=jnp.ones(1)), ())[0]
+    mask = np.array([[1, 0, 0, 1, 1, 1]], bool)
+    after = update(policy.truncation_reward(3), policy.Terms(mask=mask, rewards=np.ones(1)))[0]
     assert np.asarray(after.mask).tolist() == [[True, False, False, True, True, False]]
     assert float(after.rewards[0]) == 0.0
 
@@ -43,14 +43,14 @@ def dler_gradient(keep_uniform):
     rows = 6 if keep_uniform else 4
     rewards = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 1.0])[:rows]
     terms = policy.Terms(
-        mask=jnp.ones([rows, 3], bool),
-        rewards=jnp.asarray(rewards, jnp.float32),
-        group_ids=jnp.array([0, 0, 1, 1, 2, 2])[:rows],
-        old_log_probs=jnp.zeros([rows, 3]),
-        ref_log_probs=jnp.zeros([rows, 3]),
+        mask=np.ones([rows, 3], bool),
+        rewards=rewards,
+        group_ids=np.array([0, 0, 1, 1, 2, 2])[:rows],
+        old_log_probs=np.zeros([rows, 3]),
+        ref_log_probs=np.zeros([rows, 3]),
     )
     loss = policy.dler(8)
-    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.zeros([rows, 3]))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(np.zeros([rows, 3]))
     return float(value), np.asarray(gradient)
 
 
@@ -116,8 +116,8 @@ def test_equal_rewards_leave_the_part_within_subgroups():
 
 
 def test_assign_budgets_in_blocks_of_each_group():
-    ids = jnp.array([4, 9, 4, 9, 4, 9, 4, 9, 2])
-    actual = np.asarray(policy.assign_budgets(ids, (8, 16)))
+    ids = np.array([4, 9, 4, 9, 4, 9, 4, 9, 2])
+    actual = np.asarray(jax.jit(lambda ids: policy.assign_budgets(ids, (8, 16)))(ids))
     assert actual.tolist() == [8, 8, 8, 8, 16, 16, 16, 16, 8]
     with pytest.raises(ValueError, match="`budgets`"):
         policy.assign_budgets(ids, ())
@@ -145,26 +145,26 @@ def test_adding_a_constant_to_all_lengths_changes_nothing():
     np.testing.assert_allclose(sigmoid_rewards(lengths + 20, correct), sigmoid_rewards(lengths, correct), rtol=1e-6)
 
 
-def selected(fraction, correct, groups):
-    terms = policy.Terms(mask=jnp.ones([len(correct), 1], bool), correct=jnp.asarray(correct), group_ids=jnp.asarray(groups))
-    return np.asarray(policy.top_accuracy_groups(terms, fraction)).tolist()
+def selected(fractions, correct, groups):
+    """The chosen rows at each fraction."""
+    terms = policy.Terms(mask=np.ones([len(correct), 1], bool), correct=np.asarray(correct), group_ids=np.asarray(groups))
+    return np.array(jax.jit(lambda terms: [policy.top_accuracy_groups(terms, fraction) for fraction in fractions])(terms))
 
 
 def test_the_best_groups_are_chosen_and_ties_go_to_the_smaller_id():
     correct, groups = [1, 1, 1, 0, 1, 1], [8, 8, -3, -3, 5, 5]
-    assert selected(1.0, correct, groups) == [True] * 6
-    assert selected(0.0, correct, groups) == [False] * 4 + [True] * 2
-    assert selected(0.2, correct, groups) == [False] * 4 + [True] * 2
-    assert selected(0.5, correct, groups) == [True] * 2 + [False] * 2 + [True] * 2
+    everywhere, none, fifth, half = selected((1.0, 0.0, 0.2, 0.5), correct, groups).tolist()
+    assert everywhere == [True] * 6
+    assert none == [False] * 4 + [True] * 2
+    assert fifth == [False] * 4 + [True] * 2
+    assert half == [True] * 2 + [False] * 2 + [True] * 2
 
 
 def test_the_number_of_chosen_groups_is_the_ceiling():
-    for groups in range(1, 31):
-        for tenths in range(11):
-            correct = np.random.default_rng(groups).random(groups) < 0.5
-            chosen = selected(tenths / 10, correct, np.arange(groups)) if groups in (1, 7, 15, 30) else None
-            if chosen is not None:
-                assert sum(chosen) == max(1, -(-tenths * groups // 10))
+    for groups in (1, 7, 15, 30):
+        correct = np.random.default_rng(groups).random(groups) < 0.5
+        chosen = selected([tenths / 10 for tenths in range(11)], correct, np.arange(groups))
+        assert chosen.sum(axis=1).tolist() == [max(1, -(-tenths * groups // 10)) for tenths in range(11)]
 
 
 def test_groups_that_are_not_chosen_get_plain_rewards():

@@ -7,10 +7,11 @@ import pytest
 
 from algax import policy
 
+from .compiled import update
+
 
 def run(transform, **fields):
-    terms = policy.Terms(**{name: jnp.asarray(value) for name, value in fields.items()})
-    return jax.jit(transform.update)(terms, transform.init())[0]
+    return update(transform, policy.Terms(**fields))[0]
 
 
 def starts(segment_ids, mask):
@@ -44,8 +45,9 @@ def test_segments_start_before_a_rise_of_the_perplexity():
 
 
 def test_random_lengths_are_a_shuffle_of_all():
-    mask, options = jnp.ones([1, 12], bool), {"lengths": (1, 2, 3), "repeats": 1, "last_alone": False}
-    cuts = [starts(policy.random_segment_ids(jax.random.key(seed), mask, **options), mask) for seed in range(5)]
+    mask, options = np.ones([1, 12], bool), {"lengths": (1, 2, 3), "repeats": 1, "last_alone": False}
+    draw = jax.jit(lambda key: policy.random_segment_ids(key, jnp.asarray(mask), **options))
+    cuts = [starts(draw(jax.random.key(seed)), mask) for seed in range(5)]
     for cut in cuts:
         assert sorted(np.diff(cut)) == [1, 2, 3] and cut[0] == 0  # the rest is one segment
     assert len({tuple(cut) for cut in cuts}) > 1
@@ -62,10 +64,11 @@ def test_pools_against_numpy_and_their_weights_sum_to_one(pool):
     first = np.array([1.0, 5.0, -2.0, 3.0])
     weights = {"equal": np.ones(4), "last": np.array([0, 0, 0, 1]), "position": 1 / np.arange(1, 5)}[pool]
     pooled = weights @ first / weights.sum()
-    terms = policy.Terms(mask=jnp.asarray(mask), segment_ids=jnp.asarray(ids)).prepare()
+    terms = policy.Terms(mask=mask, segment_ids=ids)
+    pool_segments = jax.jit(lambda terms, x: policy.pool_segments(terms.prepare(), x, pool))
     expected = [[pooled, pooled, pooled, 0, pooled, 0.5, 0]]
-    np.testing.assert_allclose(policy.pool_segments(terms, jnp.asarray(x), pool), expected, rtol=1e-5)
-    np.testing.assert_allclose(policy.pool_segments(terms, jnp.ones_like(x), pool), mask.astype(np.float32), rtol=1e-6)
+    np.testing.assert_allclose(pool_segments(terms, x), expected, rtol=1e-5)
+    np.testing.assert_allclose(pool_segments(terms, np.ones_like(x)), mask.astype(np.float32), rtol=1e-6)
 
 
 RNG = np.random.default_rng(0)

@@ -8,16 +8,16 @@ from scipy.special import betaln
 
 from algax import chain, policy
 
+from .compiled import update
+
 
 def run(transform, state=None, **fields):
-    fields = {name: jnp.asarray(value) for name, value in fields.items()}
-    count = next(iter(fields.values())).shape[0]
-    terms = policy.Terms(mask=jnp.ones([count, 1], bool), **fields)
-    return transform.update(terms, transform.init() if state is None else state)
+    count = len(next(iter(fields.values())))
+    return update(transform, policy.Terms(mask=np.ones([count, 1], bool), **fields), state)
 
 
 def advantages(transform, state=None, **fields):
-    return np.asarray(run(transform, state, **fields)[0].advantages[:, 0])
+    return run(transform, state, **fields)[0].advantages[:, 0]
 
 
 def binary(successes, size):
@@ -140,8 +140,8 @@ def test_without_the_tail_the_objective_is_the_mean():
 
 
 def test_papers_pair_the_kth_responses_of_a_bundle():
-    groups, bundles = jnp.array([3, 3, 9, 9, 1, 1]), jnp.array([0, 0, 0, 0, 2, 2])
-    papers = np.asarray(policy.bundle_papers(groups, bundles))
+    groups, bundles = np.array([3, 3, 9, 9, 1, 1]), np.array([0, 0, 0, 0, 2, 2])
+    papers = np.asarray(jax.jit(policy.bundle_papers)(groups, bundles))
     assert papers[0] == papers[2] and papers[1] == papers[3] and len(set(papers.tolist())) == 4
     fields = {"group_ids": groups, "bundle_ids": bundles, "paper_ids": papers}
     rewards = np.array([1, 0, 1, 0, 1, 0], np.float32)  # scores 2, 0 in one bundle, 1, 0 in the other
@@ -184,10 +184,9 @@ def test_the_tracker_starts_as_the_first_batch_and_rests_where_the_levels_are_me
     levels = np.arange(0.05, 0.96, 0.05)
     np.testing.assert_allclose(state.values, np.quantile(scores.astype(np.float32), levels), rtol=1e-4, atol=1e-5)
     assert bool(state.started)
-    state = policy.QuantileState(jnp.zeros_like(state.values), state.started)
-    step = jax.jit(lambda state: run(transform, state, **bundle(scores))[1])
-    for _ in range(400):
-        state = step(state)
+    state = policy.QuantileState(np.zeros_like(state.values), state.started)
+    terms = policy.Terms(mask=np.ones([40, 1], bool), **bundle(scores))
+    state = jax.jit(lambda state: jax.lax.fori_loop(0, 400, lambda _, state: transform.update(terms, state)[1], state))(state)
     below = np.mean(scores[:, None] < np.asarray(state.values), axis=0)
     np.testing.assert_allclose(below, levels, atol=1.5 / 40)
 

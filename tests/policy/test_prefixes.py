@@ -7,9 +7,11 @@ import pytest
 
 from algax import Logits, chain, policy
 
+from .compiled import loss_of, update
+
 
 def advantages_of(transform, terms):
-    return np.asarray(transform.update(terms, transform.init())[0].advantages)
+    return update(transform, terms)[0].advantages
 
 
 def record(rewards, hybrid, prefix=2, length=4):
@@ -17,10 +19,10 @@ def record(rewards, hybrid, prefix=2, length=4):
     guided = np.zeros([rows, length], bool)
     guided[np.isin(np.arange(rows), hybrid), :prefix] = True
     return policy.Terms(
-        mask=jnp.ones([rows, length], bool),
-        rewards=jnp.asarray(rewards, jnp.float32),
-        group_ids=jnp.full(rows, 7),
-        guided_tokens=jnp.asarray(guided),
+        mask=np.ones([rows, length], bool),
+        rewards=np.asarray(rewards, np.float32),
+        group_ids=np.full(rows, 7),
+        guided_tokens=guided,
     )
 
 
@@ -34,7 +36,7 @@ def test_one_hybrid_among_three_plain_responses(reward, on_prefix, after):
 
 def test_standardised_form_and_shared_prefixes():
     rewards = np.array([0.0, 1.0, 0.5, 1.0, 0.25])
-    terms = record(rewards, [3, 4]).replace(prefix_ids=jnp.array([9, 9, 9, 2, 2]))
+    terms = record(rewards, [3, 4]).replace(prefix_ids=np.array([9, 9, 9, 2, 2]))
     actual = advantages_of(policy.prefix_advantage(scale="std"), terms)
     plain, shared = rewards[:3], rewards[3:]
     np.testing.assert_allclose(actual[:3, 0], (plain - plain.mean()) / (plain.std(ddof=1) + 1e-6), rtol=1e-5)
@@ -55,50 +57,55 @@ def test_without_prefixes_it_is_the_group_advantage(scale):
 def test_filter_of_prefix_tokens():
     rng = np.random.default_rng(0)
     terms = record([0.0, 1.0, 1.0, 0.0], [2, 3], prefix=3)
-    entropies = jnp.asarray(rng.random((4, 4)), jnp.float32)
-    terms = terms.replace(entropies=entropies, advantages=jnp.asarray(1.0 + rng.random((4, 4)), jnp.float32))
-    given, guided = np.asarray(terms.advantages), np.asarray(terms.guided_tokens)
+    entropies = rng.random((4, 4)).astype(np.float32)
+    terms = terms.replace(entropies=entropies, advantages=(1.0 + rng.random((4, 4))).astype(np.float32))
+    given, guided = terms.advantages, terms.guided_tokens
     np.testing.assert_array_equal(advantages_of(policy.keep_uncertain_guidance(1.0), terms), given)
     np.testing.assert_array_equal(advantages_of(policy.keep_uncertain_guidance(0.0), terms), np.where(guided, 0.0, given))
-    order = np.sort(np.asarray(entropies)[guided])
-    dropped = guided & (np.asarray(entropies) < order[int((1 - 0.4) * 6)])
+    order = np.sort(entropies[guided])
+    dropped = guided & (entropies < order[int((1 - 0.4) * 6)])
     assert dropped.sum() == 3
     np.testing.assert_array_equal(advantages_of(policy.keep_uncertain_guidance(0.4), terms), np.where(dropped, 0.0, given))
 
 
 def test_a_whole_demonstration_is_supervised():
     rng = np.random.default_rng(1)
-    logits, tokens = jnp.asarray(rng.normal(size=(1, 4, 5)), jnp.float32), jnp.asarray(rng.integers(0, 5, (1, 4)))
-    terms = record([1.0], [0], prefix=4).replace(tokens=tokens, old_log_probs=Logits(logits).log_probs(tokens))
+    logits, tokens = rng.normal(size=(1, 4, 5)).astype(np.float32), rng.integers(0, 5, (1, 4))
+    terms = record([1.0], [0], prefix=4).replace(tokens=tokens)
 
     def loss(x):
-        filled = terms.replace(distribution=Logits(x), log_probs=Logits(x).log_probs(tokens))
+        old = jax.lax.stop_gradient(Logits(x).log_probs(tokens))
+        filled = terms.replace(distribution=Logits(x), log_probs=Logits(x).log_probs(tokens), old_log_probs=old)
         return policy.prefix_rft(keep=1.0)(filled)
 
-    expected = (np.asarray(jax.nn.softmax(logits)) - np.eye(5)[np.asarray(tokens)]) / 4
+    exponentials = np.exp(logits)
+    expected = (exponentials / exponentials.sum(axis=-1, keepdims=True) - np.eye(5)[tokens]) / 4
     np.testing.assert_allclose(jax.jit(jax.grad(loss))(logits), expected, atol=1e-6)
 
 
 def test_bounds_of_guided_tokens():
-    terms = record([1.0, 1.0], [1]).replace(advantages=jnp.ones([2, 4]), old_log_probs=jnp.zeros([2, 4]))
-    log_probs = jnp.full([2, 4], jnp.log(3.0))
+    terms = record([1.0, 1.0], [1]).replace(advantages=np.ones([2, 4]), old_log_probs=np.zeros([2, 4]))
+    log_probs = np.full([2, 4], np.log(3.0))
 
     def value(guided):
         steps = policy.token_ratio(), policy.guidance_bounds(guided=guided), policy.ppo_clip(), policy.token_sum()
-        return chain(*steps)(terms.replace(log_probs=log_probs))
+        return loss_of(chain(*steps), terms.replace(log_probs=log_probs))
 
     np.testing.assert_allclose(value(None), -(6 * 1.2 + 2 * 3.0), rtol=1e-6)
     np.testing.assert_allclose(value((0.2, 0.5)), -(6 * 1.2 + 2 * 1.5), rtol=1e-6)
 
 
 def test_prefix_lengths():
-    lengths = jnp.array([1, 2, 10, 100, 1000])
-    drawn = np.stack([policy.prefix_lengths(key, lengths, 0.5) for key in jax.random.split(jax.random.key(0), 64)])
+    lengths = np.array([1, 2, 10, 100, 1000])
+    drawn = np.asarray(jax.jit(jax.vmap(lambda key: policy.prefix_lengths(key, jnp.asarray(lengths), 0.5)))(
+        jax.random.split(jax.random.key(0), 64)
+    ))  # fmt: skip
     assert np.all(drawn[:, 0] == 0) and np.all(drawn[:, 1] == 1)
     assert drawn[:, 4].min() >= 500 and drawn[:, 4].max() <= 950 and drawn[:, 4].std() > 50
-    full = policy.prefix_lengths(jax.random.key(0), lengths, 1.0, high=1.0)
+    full, least = jax.jit(lambda key, lengths: (
+        policy.prefix_lengths(key, lengths, 1.0, high=1.0), policy.prefix_lengths(key, lengths, 0.0, high=0.0, min_length=3)
+    ))(jax.random.key(0), lengths)  # fmt: skip
     np.testing.assert_array_equal(full, lengths - 1)
-    least = policy.prefix_lengths(jax.random.key(0), lengths, 0.0, high=0.0, min_length=3)
     np.testing.assert_array_equal(least, [0, 1, 3, 3, 3])
     with pytest.raises(ValueError, match="`high`"):
         policy.prefix_lengths(jax.random.key(0), lengths, 0.5, high=1.5)

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from algax import chain, policy, preference
 
+from .compiled import loss_of, update
+
 
 def run(transform, **fields):
-    terms = policy.Terms(**{name: jnp.asarray(value) for name, value in fields.items()})
-    return jax.jit(transform.update)(terms, transform.init())[0]
+    return update(transform, policy.Terms(**fields))[0]
 
 
 def steps(values, **fields):
@@ -23,7 +24,7 @@ def steps(values, **fields):
 def test_process_rewards_are_differences_of_probabilities():
     logits = np.array([[0.3, -1.0], [40.0, -40.0], [0.0, 0.0]], np.float32)
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(policy.process_rewards(logits), probabilities[:, 1] - probabilities[:, 0], atol=1e-6)
+    np.testing.assert_allclose(jax.jit(policy.process_rewards)(logits), probabilities[:, 1] - probabilities[:, 0], atol=1e-6)
     with pytest.raises(ValueError, match="`logits` must have shape"):
         policy.process_rewards(jnp.zeros([2, 3]))
 
@@ -178,7 +179,7 @@ def test_every_token_of_a_step_has_its_advantage():
 def test_the_first_pit_is_the_first_minimum_among_the_steps():
     q = np.array([[0.8, 0.6, 0.1, 0.1], [0.8, 0.6, 0.1, 0.1], [0.1, 0.1, 0.1, 0.1]], np.float32)
     ends = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]], bool)
-    np.testing.assert_array_equal(policy.first_pit(q, ends), [2, 1, -1])
+    np.testing.assert_array_equal(jax.jit(policy.first_pit)(q, ends), [2, 1, -1])
 
 
 def weighted_gradient(beta, advantages):
@@ -204,4 +205,4 @@ def test_the_pair_cut_at_the_pit_goes_to_dpo():
         ref_rejected_log_probs=jnp.asarray(ref_wrong, jnp.float32),
     )
     margins = beta * ((right - ref_right) - (wrong - ref_wrong))
-    np.testing.assert_allclose(preference.dpo(beta=beta)(terms), np.mean(np.log1p(np.exp(-margins))), rtol=1e-5)
+    np.testing.assert_allclose(loss_of(preference.dpo(beta=beta), terms), np.mean(np.log1p(np.exp(-margins))), rtol=1e-5)

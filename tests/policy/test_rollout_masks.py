@@ -1,5 +1,7 @@
 """Filters of responses and tokens: small cases by hand, against loops, and the loss of nothing."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +9,12 @@ import pytest
 
 from algax import chain, policy
 
+from .compiled import update
+
 
 def run(transform, rows, width=3, **fields):
     fields = {"mask": np.ones([rows, width], bool)} | fields
-    terms = policy.Terms(**{name: jnp.asarray(value) for name, value in fields.items()})
-    return np.asarray(transform.update(terms, transform.init())[0].mask)
+    return update(transform, policy.Terms(**fields))[0].mask
 
 
 def kept_rows(transform, rows, **fields):
@@ -52,28 +55,28 @@ def test_filters_commute():
 
 def test_a_batch_of_uniform_groups_has_no_loss_and_no_gradient():
     terms = policy.Terms(
-        mask=jnp.ones([4, 3], bool),
-        rewards=jnp.array([1.0, 1.0, 0.3, 0.3]),
-        group_ids=jnp.array([0, 0, 1, 1]),
-        old_log_probs=jnp.zeros([4, 3]),
-        ref_log_probs=jnp.ones([4, 3]),
+        mask=np.ones([4, 3], bool),
+        rewards=np.array([1.0, 1.0, 0.3, 0.3]),
+        group_ids=np.array([0, 0, 1, 1]),
+        old_log_probs=np.zeros([4, 3]),
+        ref_log_probs=np.ones([4, 3]),
     )
     loss = policy.dler(8, kl_coefficient=1.0)
-    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.full([4, 3], 0.1))
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x))))(np.full([4, 3], 0.1))
     assert float(value) == 0.0 and np.all(np.asarray(gradient) == 0)
 
 
 def selective_masking(mask_it):
     rng = np.random.default_rng(0)
     terms = policy.Terms(
-        mask=jnp.asarray([[1, 1, 1, 1], [1, 1, 1, 0]], bool),
-        advantages=jnp.asarray(rng.normal(size=(2, 4)), jnp.float32),
-        old_log_probs=jnp.zeros([2, 4]),
-        control_tokens=jnp.asarray([[0, 1, 0, 0], [1, 0, 0, 0]], bool),
+        mask=np.asarray([[1, 1, 1, 1], [1, 1, 1, 0]], bool),
+        advantages=rng.normal(size=(2, 4)).astype(np.float32),
+        old_log_probs=np.zeros([2, 4]),
+        control_tokens=np.asarray([[0, 1, 0, 0], [1, 0, 0, 0]], bool),
     )
     steps = (policy.mask_tokens("control_tokens"),) if mask_it else ()
     loss = chain(policy.token_ratio(), policy.ppo_clip(), *steps, policy.token_mean())
-    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(jnp.full([2, 4], 0.05)))
+    return np.asarray(jax.jit(jax.grad(lambda x: loss(terms.replace(log_probs=x))))(np.full([2, 4], 0.05)))
 
 
 def test_selective_loss_masking_changes_the_decision_token_and_the_count_alone():
@@ -98,14 +101,14 @@ def test_rejection_sampling_takes_the_first_correct_rows_of_each_prompt():
             if correct[row] and taken.get(ids[row], 0) < per_group:
                 taken[ids[row]] = taken.get(ids[row], 0) + 1
                 expected[row] = True
-        actual = policy.rejection_sample(jnp.asarray(correct), jnp.asarray(ids), per_group=per_group)
+        actual = jax.jit(functools.partial(policy.rejection_sample, per_group=per_group))(correct, ids)
         np.testing.assert_array_equal(actual, expected)
     with pytest.raises(ValueError, match="`per_group`"):
         policy.rejection_sample(jnp.asarray(correct), jnp.asarray(ids), per_group=0)
 
 
 def test_match_difficulty():
-    rates = jnp.array([0.0, 0.1, 0.5, 0.9, 1.0])
+    rates = np.array([0.0, 0.1, 0.5, 0.9, 1.0], np.float32)
     assert np.asarray(policy.match_difficulty(rates)).tolist() == [False, True, True, True, False]
     assert np.asarray(policy.match_difficulty(rates, low=0.0, high=1.0)).all()
     with pytest.raises(ValueError, match="`low`"):

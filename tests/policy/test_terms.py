@@ -7,23 +7,27 @@ import pytest
 
 from algax import FactoredLogits, Logits, policy
 
+from .compiled import loss_of, value_and_gradient
+
 
 def test_forward_fills_log_probs_distribution_and_values():
-    logits = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 5)), jnp.float32)
-    tokens = jnp.asarray([[0, 1, 2], [4, 3, 0]])
-    expected = np.take_along_axis(np.asarray(jax.nn.log_softmax(logits)), np.asarray(tokens)[..., None], -1)[..., 0]
-    terms = policy.Terms(inputs=logits, tokens=tokens, mask=jnp.asarray([[1, 1, 0], [1, 1, 1]]))
+    logits = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
+    tokens = np.asarray([[0, 1, 2], [4, 3, 0]])
+    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    expected = np.take_along_axis(log_probs, tokens[..., None], -1)[..., 0]
+    terms = policy.Terms(inputs=logits, tokens=tokens, mask=np.asarray([[1, 1, 0], [1, 1, 1]]))
     fill = policy.forward(lambda params, inputs: params * inputs, lambda params, inputs: inputs[..., 0])
-    filled = fill(jnp.asarray(1.0), terms, None)
-    np.testing.assert_allclose(filled.log_probs, np.where(np.asarray(terms.mask), expected, 0.0), rtol=1e-5)
+    filled = jax.jit(lambda params, terms: fill(params, terms, None))(np.float32(1.0), terms)
+    np.testing.assert_allclose(filled.log_probs, np.where(terms.mask, expected, 0.0), rtol=1e-5)
     np.testing.assert_allclose(filled.values, logits[..., 0])
     assert isinstance(filled.distribution, Logits)
 
 
 def test_forward_takes_factored_logits():
-    hidden, kernel = jnp.ones([1, 2, 3]), jnp.eye(3, 4)
-    terms = policy.Terms(inputs=hidden, tokens=jnp.zeros([1, 2], jnp.int32))
-    filled = policy.forward(lambda params, inputs: FactoredLogits(inputs, params))(kernel, terms, None)
+    hidden, kernel = np.ones([1, 2, 3], np.float32), np.eye(3, 4, dtype=np.float32)
+    terms = policy.Terms(inputs=hidden, tokens=np.zeros([1, 2], np.int32))
+    fill = policy.forward(lambda params, inputs: FactoredLogits(inputs, params))
+    filled = jax.jit(lambda kernel, terms: fill(kernel, terms, None))(kernel, terms)
     np.testing.assert_allclose(filled.log_probs, np.log(np.e / (3 * np.e + 1)) * np.ones([1, 2]), rtol=1e-6)
 
 
@@ -34,13 +38,13 @@ def test_forward_needs_tokens():
 
 def test_the_presets_have_their_documented_values():
     with jax.numpy_rank_promotion("raise"):
-        half = jnp.log(jnp.full([2, 1], 0.5))
-        loss = policy.reinforce()(policy.Terms(log_probs=half, rewards=jnp.array([1.0, 0.0])))
+        half = np.log(np.full([2, 1], 0.5, np.float32))
+        loss = loss_of(policy.reinforce(), policy.Terms(log_probs=half, rewards=np.array([1.0, 0.0])))
         np.testing.assert_allclose(loss, 0.5 * np.log(2), rtol=1e-6)
-        zeros = jnp.zeros([3, 1])
-        terms = policy.Terms(old_log_probs=zeros, rewards=jnp.array([1.0, 0.0, 0.0]), group_ids=jnp.array([7, 7, 7]))
-        gradient = jax.jit(jax.grad(lambda x: policy.grpo(kl_coefficient=0.0)(terms.replace(log_probs=x))))(zeros)[:, 0]
-        np.testing.assert_allclose(gradient, [-1.1547 / 3, 0.57735 / 3, 0.57735 / 3], rtol=1e-4)
+        zeros = np.zeros([3, 1], np.float32)
+        terms = policy.Terms(old_log_probs=zeros, rewards=np.array([1.0, 0.0, 0.0]), group_ids=np.array([7, 7, 7]))
+        _, gradient = value_and_gradient(policy.grpo(kl_coefficient=0.0), terms, zeros)
+        np.testing.assert_allclose(gradient[:, 0], [-1.1547 / 3, 0.57735 / 3, 0.57735 / 3], rtol=1e-4)
 
 
 def test_ppo_equals_its_parts_written_out_in_numpy():
@@ -62,6 +66,5 @@ def test_ppo_equals_its_parts_written_out_in_numpy():
     near = np.clip(values, old_values - 0.2, old_values + 0.2)
     value_loss = 0.5 * np.maximum((values - returns) ** 2, (near - returns) ** 2).mean()
     arrays = {"log_probs": log_probs, "old_log_probs": old, "ref_log_probs": ref, "values": values}
-    terms = policy.Terms(**{k: jnp.asarray(v, jnp.float32) for k, v in (arrays | {"old_values": old_values}).items()},
-                         rewards=jnp.asarray(rewards, jnp.float32))
-    np.testing.assert_allclose(policy.ppo()(terms), -surrogates.mean() + 0.5 * value_loss, rtol=1e-5)
+    terms = policy.Terms(**arrays, old_values=old_values, rewards=rewards)
+    np.testing.assert_allclose(loss_of(policy.ppo(), terms), -surrogates.mean() + 0.5 * value_loss, rtol=1e-5)

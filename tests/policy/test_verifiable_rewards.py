@@ -1,19 +1,19 @@
 """Verifiable rewards: tables, votes, novelty against a loop over NumPy, filters and bounded ratios."""
 
-import jax
-import jax.numpy as jnp
+import functools
+
 import numpy as np
 import pytest
 
 from algax import chain, policy, preference
 
+from .compiled import loss_of, update, value_and_gradient
+
 
 def run(transform, **fields):
-    fields = {name: jnp.asarray(value) for name, value in fields.items()}
     if "mask" not in fields:
-        rows = next(iter(fields.values())).shape[0]
-        fields["mask"] = jnp.ones([rows, 1], bool)
-    return transform.update(policy.Terms(**fields), transform.init())[0]
+        fields["mask"] = np.ones([len(next(iter(fields.values()))), 1], bool)
+    return update(transform, policy.Terms(**fields))[0]
 
 
 def test_verifiable_reward_table():
@@ -41,9 +41,9 @@ def test_the_reward_stands_on_the_last_valid_token_and_the_divergence_on_all():
 def test_length_normalised_dpo_of_equal_lengths_is_dpo_with_beta_over_the_length():
     rng = np.random.default_rng(1)
     names = ("chosen_log_probs", "rejected_log_probs", "ref_chosen_log_probs", "ref_rejected_log_probs")
-    fields = {name: jnp.asarray(rng.normal(size=3), jnp.float32) for name in names}
-    terms = preference.Terms(**fields, chosen_lengths=jnp.full(3, 4.0), rejected_lengths=jnp.full(3, 4.0))
-    normalised, plain = preference.length_normalised_dpo(beta=5.0)(terms), preference.dpo(beta=5.0 / 4)(terms)
+    fields = {name: rng.normal(size=3) for name in names}
+    terms = preference.Terms(**fields, chosen_lengths=np.full(3, 4.0), rejected_lengths=np.full(3, 4.0))
+    normalised, plain = (loss_of(f, terms) for f in (preference.length_normalised_dpo(beta=5.0), preference.dpo(beta=5.0 / 4)))
     np.testing.assert_allclose(normalised, plain, rtol=1e-6)
 
 
@@ -66,10 +66,13 @@ def test_the_majority_of_valid_answers_wins_and_ties_go_to_the_least_id():
     assert np.asarray(two.correct).tolist() == [False, True, True, True, True, False]
 
 
+NOVELTY = policy.novelty_reward()
+
+
 def rewards(embeddings, correct, **fields):
     fields = {"group_ids": np.zeros(len(correct), int)} | fields
     embeddings = np.asarray(embeddings, np.float32)
-    return np.asarray(run(policy.novelty_reward(), embeddings=embeddings, correct=np.array(correct, bool), **fields).rewards)
+    return np.asarray(run(NOVELTY, embeddings=embeddings, correct=np.array(correct, bool), **fields).rewards)
 
 
 def by_loops(embeddings, correct, alpha=0.5):
@@ -161,24 +164,28 @@ def test_constant_advantages_are_filtered_to_zero():
     np.testing.assert_array_equal(constant.advantages, 0.0)
 
 
-def value_and_gradient(ratio, difference, advantage):
-    loss = chain(ratio, policy.ppo_clip(), policy.sequence_mean_token_mean())
+@functools.cache
+def clipped(ratio):
+    return chain(ratio(), policy.ppo_clip(), policy.sequence_mean_token_mean())
+
+
+def of_one_token(ratio, difference, advantage):
     terms = policy.Terms(
-        mask=jnp.ones([1, 1], bool), old_log_probs=jnp.full([1, 1], -difference), advantages=jnp.full([1, 1], advantage)
+        mask=np.ones([1, 1], bool), old_log_probs=np.full([1, 1], -difference), advantages=np.full([1, 1], advantage)
     )
-    return [np.asarray(x) for x in jax.value_and_grad(lambda x: loss(terms.replace(log_probs=x)))(jnp.zeros([1, 1]))]
+    return value_and_gradient(clipped(ratio), terms, np.zeros([1, 1]))
 
 
 @pytest.mark.parametrize("advantage", [1.0, -1.0])
 @pytest.mark.parametrize("difference", [-50.0, 50.0, 90.0])
 def test_beyond_the_bounds_the_ratio_is_finite_and_has_no_gradient(difference, advantage):
-    value, gradient = value_and_gradient(policy.bounded_ratio(), difference, advantage)
+    value, gradient = of_one_token(policy.bounded_ratio, difference, advantage)
     assert np.isfinite(value) and np.all(gradient == 0)
 
 
 @pytest.mark.parametrize("difference", [-6.8, -0.1, 0.1, 6.8])
 def test_within_the_bounds_it_is_ppo(difference):
     for advantage in (1.0, -1.0):
-        expected = value_and_gradient(policy.token_ratio(), difference, advantage)
-        for a, e in zip(value_and_gradient(policy.bounded_ratio(), difference, advantage), expected, strict=True):
+        expected = of_one_token(policy.token_ratio, difference, advantage)
+        for a, e in zip(of_one_token(policy.bounded_ratio, difference, advantage), expected, strict=True):
             np.testing.assert_allclose(a, e, rtol=1e-6)

@@ -1,5 +1,8 @@
 """Pairs out of judged answers against brute force."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +13,8 @@ RNG = np.random.default_rng(12)
 
 
 def pairs_of(scores, prompts, **options):
-    return np.argwhere(np.asarray(preference.score_pairs(jnp.asarray(scores), jnp.asarray(prompts), **options))).tolist()
+    score_pairs = jax.jit(functools.partial(preference.score_pairs, **options))
+    return np.argwhere(np.asarray(score_pairs(np.asarray(scores), np.asarray(prompts)))).tolist()
 
 
 def test_scores_count_claims_that_are_not_true():
@@ -44,14 +48,15 @@ def test_lengths_are_balanced_as_by_brute_force():
     kept = [shorter <= bound for bound in bounds]
     assert all((a <= b).all() for a, b in zip(kept, kept[1:], strict=False))
     gaps = [abs(chosen[k].mean() - rejected[k].mean()) / rejected[k].mean() for k in kept]
-    balance = preference.length_balance(jnp.asarray(chosen), jnp.asarray(rejected), jnp.asarray(bounds))
+    length_balance = jax.jit(preference.length_balance)
+    balance = jax.device_get(length_balance(chosen, rejected, bounds))
     assert isinstance(balance, preference.LengthBalance)
     best = int(np.argmin(gaps))
     assert balance.bound_index == best
     np.testing.assert_array_equal(balance.keep, kept[best])
     np.testing.assert_allclose(balance.gap, gaps[best], rtol=1e-4)
     assert balance.gap <= gaps[-1] + 1e-6
-    assert preference.length_balance(jnp.asarray(chosen), jnp.asarray(rejected)).gap <= gaps[-1] + 1e-6
+    assert length_balance(chosen, rejected).gap <= gaps[-1] + 1e-6
 
 
 def test_the_best_of_several_by_the_mean_reward():
@@ -63,6 +68,7 @@ def test_the_best_of_several_by_the_mean_reward():
 
 def test_token_weights_of_one_are_plain_log_probs():
     logits, labels = RNG.normal(size=(2, 4, 5)), RNG.integers(0, 5, (2, 4))
-    x = (jnp.asarray(logits, jnp.float32), jnp.asarray(labels))
-    weighted = preference.sequence_log_probs(*x, weights=jnp.ones((2, 3)))
-    np.testing.assert_allclose(weighted, preference.sequence_log_probs(*x), rtol=1e-6)
+    of_sequences = preference.sequence_log_probs
+    both = jax.jit(lambda *x: (of_sequences(*x, weights=jnp.ones((2, 3))), of_sequences(*x)))
+    weighted, plain = both(logits.astype(np.float32), labels)
+    np.testing.assert_allclose(weighted, plain, rtol=1e-6)

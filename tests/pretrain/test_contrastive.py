@@ -1,7 +1,8 @@
 """Contrast with perturbed sequences: lengths of steps, what they do, and float64 NumPy."""
 
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,27 +18,39 @@ ARRAYS = {
     "projection_kernel": RNG.normal(size=(D, D)),
     "projection_bias": RNG.normal(size=D),
 }
-TOKENS = jnp.asarray(RNG.integers(0, V, (B, T)))
+TOKENS = RNG.integers(0, V, (B, T))
 
 
-def terms(rows=B, **changes):
-    x = {name: jnp.asarray(value, jnp.float32) for name, value in (ARRAYS | changes).items()}
-    x["hidden"] = x["hidden"][:rows]
+@jax.jit
+def log_probs(hidden, kernel, tokens, mask):
+    return FactoredLogits(hidden, kernel).log_probs(tokens, mask)
+
+
+@functools.cache
+def terms(rows=B):
+    x = {name: value.astype(np.float32) for name, value in ARRAYS.items()}
+    x["hidden"], x["source_hidden"] = x["hidden"][:rows], x["source_hidden"][:rows]
     x["head_kernel"] = x.pop("kernel")
-    head = FactoredLogits(x["hidden"], x["head_kernel"])
-    mask, tokens = jnp.asarray(MASK)[:rows], TOKENS[:rows]
-    x["source_hidden"] = x["source_hidden"][:rows]
-    return pretrain.Terms(tokens=tokens, mask=mask, log_probs=head.log_probs(tokens, mask), **x)
+    mask, tokens = MASK[:rows], TOKENS[:rows]
+    return pretrain.Terms(tokens=tokens, mask=mask, log_probs=log_probs(x["hidden"], x["head_kernel"], tokens, mask), **x)
+
+
+@functools.cache
+def perturb_states(rows=B, **options):
+    return jax.device_get(jax.jit(lambda x: pretrain.perturb_states(x, **options))(terms(rows)))
 
 
 def likelihood(hidden):
-    head = FactoredLogits(hidden, jnp.asarray(ARRAYS["kernel"], jnp.float32))
-    return float(-head.log_probs(TOKENS, jnp.asarray(MASK)).sum())
+    return -np.asarray(log_probs(np.float32(hidden), np.float32(ARRAYS["kernel"]), TOKENS, MASK)).sum()
 
 
 def divergence(hidden):
-    log_p, log_q = (jax.nn.log_softmax(jnp.asarray(h @ ARRAYS["kernel"])) for h in (ARRAYS["hidden"], np.asarray(hidden)))
-    return float(np.where(MASK, np.asarray((jnp.exp(log_p) * (log_p - log_q)).sum(-1)), 0.0).sum())
+    log_p, log_q = (log_softmax(h @ ARRAYS["kernel"]) for h in (ARRAYS["hidden"], hidden))
+    return np.where(MASK, (np.exp(log_p) * (log_p - log_q)).sum(-1), 0.0).sum()
+
+
+def log_softmax(logits):
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
 
 def pooled(x, mask):
@@ -51,29 +64,28 @@ def cross_entropy(logits, target):
 
 
 def test_a_normalized_step_has_its_length():
-    step = pretrain.normalized_step(jnp.array([[3.0, 4.0], [0.0, 0.0]]), 2.0)
+    step = pretrain.normalized_step(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32), 2.0)
     np.testing.assert_allclose(step, [[1.2, 1.6], [0.0, 0.0]], rtol=1e-6)
 
 
 def test_steps_of_no_length_move_nothing():
-    moved = pretrain.perturb_states(terms(), positive_size=0.0, negative_size=0.0)
+    moved = perturb_states(positive_size=0.0, negative_size=0.0)
     for states in moved:
-        np.testing.assert_allclose(np.asarray(states)[MASK], ARRAYS["hidden"][MASK], rtol=1e-6)
+        np.testing.assert_allclose(states[MASK], ARRAYS["hidden"][MASK], rtol=1e-6)
 
 
 def test_the_negative_is_near_and_less_likely():
-    moved = pretrain.perturb_states(terms(), negative_size=0.01)
+    moved = perturb_states(negative_size=0.01)
     assert isinstance(moved, pretrain.PerturbedStates)
-    steps = np.asarray(moved.negative) - ARRAYS["hidden"]
+    steps = moved.negative - ARRAYS["hidden"]
     np.testing.assert_allclose(np.linalg.norm(steps[MASK], axis=1), 0.01, rtol=1e-3)
-    assert likelihood(moved.negative) > likelihood(jnp.asarray(ARRAYS["hidden"], jnp.float32))
-    far = pretrain.perturb_states(terms(), negative_size=1.0).negative
-    np.testing.assert_allclose(np.linalg.norm((np.asarray(far) - ARRAYS["hidden"])[MASK], axis=1), 1.0, rtol=1e-5)
+    assert likelihood(moved.negative) > likelihood(ARRAYS["hidden"])
+    far = perturb_states(negative_size=1.0).negative
+    np.testing.assert_allclose(np.linalg.norm((far - ARRAYS["hidden"])[MASK], axis=1), 1.0, rtol=1e-5)
 
 
 def test_the_positive_is_moved_from_the_source_and_back_towards_the_distribution():
-    x = terms()
-    moved = np.asarray(pretrain.perturb_states(x, positive_size=0.02).positive)
+    moved = perturb_states(positive_size=0.02).positive
 
     def contrast(hidden):
         sources, targets = pooled(ARRAYS["source_hidden"], np.ones((B, S))), pooled(hidden, MASK)
@@ -97,10 +109,9 @@ def test_the_positive_is_moved_from_the_source_and_back_towards_the_distribution
 
 @pytest.mark.parametrize("scale_positive", [True, False])
 def test_the_loss_is_that_of_numpy(scale_positive):
-    x = terms()
-    moved = pretrain.perturb_states(x, tau=0.3)
+    moved = perturb_states(tau=0.3)
     sources, targets = pooled(ARRAYS["source_hidden"], np.ones((B, S))), pooled(ARRAYS["hidden"], MASK)
-    negatives, positives = (pooled(np.asarray(states, np.float64), MASK) for states in moved)
+    negatives, positives = (pooled(states.astype(np.float64), MASK) for states in moved)
     total = 0.0
     for i in range(B):
         hard = sources[i] @ negatives[i]
@@ -109,19 +120,18 @@ def test_the_loss_is_that_of_numpy(scale_positive):
         swapped[i] = sources[i] @ positives[i]
         total += cross_entropy(plain / 0.3, i) + cross_entropy(swapped / (0.3 if scale_positive else 1.0), i)
     transform = pretrain.contrast_sequences(tau=0.3, scale_positive=scale_positive)
-    np.testing.assert_allclose(transform(x), total / 2 / B, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(transform)(terms()), total / 2 / B, rtol=1e-5)
 
 
 def test_a_single_sequence_is_told_from_its_negative_alone():
-    x = terms(rows=1)
-    negative, positive = (np.asarray(states, np.float64) for states in pretrain.perturb_states(x))
+    negative, positive = (states.astype(np.float64) for states in perturb_states(rows=1))
     source = pooled(ARRAYS["source_hidden"][:1], np.ones((1, S)))[0]
     own, hard, distant = (source @ pooled(states, MASK[:1])[0] for states in (ARRAYS["hidden"][:1], negative, positive))
     expected = 0.5 * sum(np.log1p(np.exp((hard - s) / 0.1)) for s in (own, distant))
-    np.testing.assert_allclose(pretrain.contrast_sequences()(x), expected, rtol=1e-4)
+    np.testing.assert_allclose(jax.jit(pretrain.contrast_sequences())(terms(rows=1)), expected, rtol=1e-4)
 
 
 def test_claps_adds_the_likelihood():
-    x = terms()
-    parts = pretrain.next_token()(x) + pretrain.contrast_sequences(tau=0.2)(x)
-    np.testing.assert_allclose(pretrain.claps(tau=0.2)(x), parts, rtol=1e-6)
+    losses = pretrain.claps(tau=0.2), pretrain.next_token(), pretrain.contrast_sequences(tau=0.2)
+    total, *parts = jax.jit(lambda x: [loss(x) for loss in losses])(terms())
+    np.testing.assert_allclose(total, np.sum(parts), rtol=1e-6)

@@ -1,7 +1,6 @@
 """The mixture of denoisers, row by row."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,21 +10,20 @@ from .test_noise import spliced
 
 KEY, WIDTH, V, MODES = jax.random.key(0), 24, 300, (201, 202, 203)
 LENGTHS = np.random.default_rng(0).integers(8, WIDTH + 1, 200)
-TEXT = pretrain.token_batch(
-    jnp.asarray(np.random.default_rng(1).integers(1, 200, (200, WIDTH)), jnp.int32),
-    jnp.asarray(np.arange(WIDTH) < LENGTHS[:, None]),
-)
+TOKENS = np.random.default_rng(1).integers(1, 200, (200, WIDTH)).astype(np.int32)
+TEXT = jax.device_get(jax.jit(pretrain.token_batch)(TOKENS, np.arange(WIDTH) < LENGTHS[:, None]))
 
 
 def test_each_row_by_its_mode():
-    batch = jax.jit(pretrain.ul2(V, MODES, denoisers=pretrain.DENOISERS[::2], rates=(0.4, 0.2, 0.2, 0.2)))(KEY, TEXT)
+    transform = jax.jit(pretrain.ul2(V, MODES, denoisers=pretrain.DENOISERS[::2], rates=(0.4, 0.2, 0.2, 0.2)))
+    batch = jax.device_get(transform(KEY, TEXT))
     assert batch.inputs.shape == (200, WIDTH + 1) and batch.targets.shape == (200, WIDTH)
-    modes = np.asarray(batch.inputs[:, 0])
+    modes = batch.inputs[:, 0]
     for row, mode in enumerate(modes):
-        text = np.asarray(TEXT.tokens[row])[: LENGTHS[row]].tolist()
+        text = TEXT.tokens[row, : LENGTHS[row]].tolist()
         if mode == MODES[2]:
-            read = np.asarray(batch.inputs[row])[np.asarray(batch.inputs_mask[row])][1:].tolist()
-            written = np.asarray(batch.targets[row])[np.asarray(batch.targets_mask[row])].tolist()
+            read = batch.inputs[row][batch.inputs_mask[row]][1:].tolist()
+            written = batch.targets[row][batch.targets_mask[row]].tolist()
             assert read + written == text and len(written) == max(1, round(LENGTHS[row] * 0.25))
         else:
             assert spliced(batch, row, 250) == [mode, *text]
@@ -44,14 +42,14 @@ def test_one_denoiser_without_a_mode_is_span_corruption():
 
 def test_texts_are_cut_to_fill_the_inputs():
     """Of a long text, the mode's token, the inputs and one end-of-text token fill 20 places, or all but one."""
-    long = pretrain.token_batch(jnp.ones((60, 60), jnp.int32))
+    long = jax.jit(pretrain.token_batch)(np.ones((60, 60), np.int32))
     lengths = {}
     for uniform, denoisers in ((False, pretrain.DENOISERS[::3]), (True, pretrain.DENOISERS[6:])):
         transform = pretrain.ul2(V, MODES, denoisers=denoisers, inputs_length=20, uniform_prefix=uniform)
-        batch = jax.jit(transform)(KEY, long)
+        batch = jax.device_get(jax.jit(transform)(KEY, long))
         assert batch.inputs.shape == (60, 20)
-        sequential = np.asarray(batch.inputs[:, 0]) == MODES[2]
-        sizes = np.asarray(batch.inputs_mask.sum(axis=1)) + 1
+        sequential = batch.inputs[:, 0] == MODES[2]
+        sizes = batch.inputs_mask.sum(axis=1) + 1
         assert set(sizes[~sequential]) <= {19, 20}
         lengths[uniform] = set(sizes[sequential])
     assert lengths[False] <= {19, 20} and max(lengths[True]) <= 20 and len(lengths[True]) > 2

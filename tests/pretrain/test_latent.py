@@ -1,5 +1,7 @@
 """Supervised latent reasoning."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,9 +15,13 @@ STEPS = np.array([[0, 0, 1, 2], [0, 1, 1, 2], [0, 0, 0, 2]])
 MASK = np.array([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0]], bool)  # nothing of step 2
 
 
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def compiled_loss(log_probs, steps, mask, num_steps, reduction):
+    return pretrain.step_supervision(num_steps, reduction)(pretrain.Terms(log_probs=log_probs, step_ids=steps, mask=mask))
+
+
 def loss(reduction, num_steps=3, log_probs=LOG_PROBS, steps=STEPS, mask=MASK):
-    terms = pretrain.Terms(log_probs=jnp.asarray(log_probs), step_ids=jnp.asarray(steps), mask=jnp.asarray(mask))
-    return float(pretrain.step_supervision(num_steps, reduction)(terms))
+    return float(compiled_loss(log_probs, steps, mask, num_steps, reduction))
 
 
 def test_means_over_steps():
@@ -41,8 +47,8 @@ def test_repeated_and_empty_batches(reduction):
 @pytest.mark.parametrize("reduction", ["sequence", "token"])
 def test_a_latent_without_labels_has_no_gradient_and_the_others_have(reduction):
     """The decoder's logits of a step are a function of its latent alone."""
-    kernel = jnp.asarray(RNG.normal(size=(5, 7)), jnp.float32)
-    tokens = jnp.asarray(RNG.integers(0, 7, (3, 4)))
+    kernel = RNG.normal(size=(5, 7)).astype(np.float32)
+    tokens = RNG.integers(0, 7, (3, 4))
 
     def of_latents(latents):  # [B, K, D]
         distribution = Logits(jnp.take_along_axis(latents @ kernel, jnp.asarray(STEPS)[..., None], axis=1))
@@ -50,16 +56,15 @@ def test_a_latent_without_labels_has_no_gradient_and_the_others_have(reduction):
         terms = pretrain.Terms(log_probs=distribution.log_probs(tokens), **fields)
         return pretrain.step_supervision(3, reduction)(terms)
 
-    gradient = np.asarray(jax.jit(jax.grad(of_latents))(jnp.asarray(RNG.normal(size=(3, 3, 5)), jnp.float32)))
+    gradient = np.asarray(jax.jit(jax.grad(of_latents))(RNG.normal(size=(3, 3, 5)).astype(np.float32)))
     has_labels = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0]], bool)
     np.testing.assert_array_equal(np.abs(gradient).sum(axis=-1) > 0, has_labels)
 
 
 def test_the_decoder_is_no_part_of_the_answer():
-    answers = pretrain.Terms(log_probs=jnp.asarray(LOG_PROBS), mask=jnp.asarray(MASK))
-    alone = pretrain.next_token()(answers)
-    with_steps = answers.replace(step_ids=jnp.asarray(STEPS))
-    assert float(pretrain.next_token()(with_steps)) == float(alone)
+    answers = pretrain.Terms(log_probs=LOG_PROBS, mask=MASK)
+    next_token = jax.jit(pretrain.next_token())
+    assert float(next_token(answers.replace(step_ids=STEPS))) == float(next_token(answers))
 
 
 def test_latents_are_the_states_before_them_in_order():
@@ -76,8 +81,8 @@ def test_latents_are_the_states_before_them_in_order():
             if latent[b, t]:
                 expected[b, t] = (expected[b, :t] * weights[:t, None]).sum(axis=0)
     filled = jax.jit(lambda x: pretrain.latent_feedback(states, x, jnp.asarray(latent), most=3))
-    np.testing.assert_allclose(filled(jnp.asarray(embeddings)), expected, rtol=1e-5)
-    np.testing.assert_allclose(filled(jnp.where(latent[..., None], 9.0, embeddings)), expected, rtol=1e-5)
+    np.testing.assert_allclose(filled(embeddings), expected, rtol=1e-5)
+    np.testing.assert_allclose(filled(np.where(latent[..., None], np.float32(9), embeddings)), expected, rtol=1e-5)
     # The gradient flows through the chain of latents: the last latent of row 0 depends on its first embedding.
-    gradient = jax.jit(jax.grad(lambda x: filled(x)[0, 4, 0]))(jnp.asarray(embeddings))
-    np.testing.assert_allclose(gradient[0, 0, 0], 1 + 2 * 1 + 3 * (1 + 2), rtol=1e-6)
+    gradient = jax.jit(jax.grad(lambda x: filled(x)[0, 4, 0]))(embeddings)
+    np.testing.assert_allclose(np.asarray(gradient)[0, 0, 0], 1 + 2 * 1 + 3 * (1 + 2), rtol=1e-6)

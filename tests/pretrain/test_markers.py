@@ -19,7 +19,7 @@ def batch(rows):
     pieces = (padded([PROMPT] * rows, 3), padded([ANSWER] * rows, 2))
     tokens, mask = padded(FIELDS, 2)
     fields = np.broadcast_to(tokens, (rows, 3, 2)), np.broadcast_to(mask, (rows, 3, 2))
-    return pretrain.MarkedText(*(pretrain.Piece(*map(jnp.asarray, piece)) for piece in (*pieces, fields)))
+    return pretrain.MarkedText(*(pretrain.Piece(*piece) for piece in (*pieces, fields)))
 
 
 def lists(list_dropout, field_dropout, rows=1):
@@ -54,7 +54,7 @@ def test_buckets():
     assert jnp.digitize(jnp.array([9, 10, 50]), jnp.array([10, 50])).tolist() == [0, 1, 2]  # of lengths
     rng = np.random.default_rng(0)
     scores, groups = rng.permutation(21).astype(np.float32), rng.permutation(np.repeat([3, 5], [13, 8]))
-    found = np.asarray(pretrain.group_buckets(jnp.asarray(scores), jnp.asarray(groups)))
+    found = np.asarray(jax.jit(pretrain.group_buckets)(scores, groups))
     for group, size in ((3, 13), (5, 8)):
         ordered = found[groups == group][np.argsort(scores[groups == group])]
         assert ordered.tolist() == [4 * rank // size for rank in range(size)]

@@ -8,9 +8,8 @@ import pytest
 from algax import pretrain
 
 KEY = jax.random.key(1)
-WIDE = pretrain.token_batch(
-    jnp.full((50, 100), 7), jnp.arange(100)[None, :] < jnp.full((50, 1), 90), jnp.arange(100)[None, :] >= jnp.full((50, 1), 10)
-)
+COLUMNS = np.tile(np.arange(100), (50, 1))
+WIDE = jax.device_get(jax.jit(pretrain.token_batch)(np.full((50, 100), 7, np.int32), COLUMNS < 90, COLUMNS >= 10))
 
 
 def close(share, probability, count):
@@ -18,7 +17,7 @@ def close(share, probability, count):
 
 
 def test_shares_of_masked_random_and_unchanged_tokens():
-    changed = pretrain.masked_language(3, 1000, rate=0.5)(KEY, WIDE)
+    changed = jax.jit(pretrain.masked_language(3, 1000, rate=0.5))(KEY, WIDE)
     chosen, tokens = np.asarray(changed.learned), np.asarray(changed.tokens)
     assert not chosen[:, :10].any() and not chosen[:, 90:].any()
     assert close(chosen[:, 10:90].mean(), 0.5, 4000)
@@ -28,17 +27,17 @@ def test_shares_of_masked_random_and_unchanged_tokens():
 
 
 def test_nothing_chosen_is_no_loss():
-    changed = pretrain.masked_language(3, 10, rate=0.0)(KEY, WIDE)
+    changed = jax.device_get(jax.jit(pretrain.masked_language(3, 10, rate=0.0))(KEY, WIDE))
     assert not changed.learned.any()
-    terms = pretrain.Terms(log_probs=-jnp.ones((50, 100)), tokens=changed.targets, mask=changed.learned)
-    assert float(pretrain.next_token()(terms)) == 0.0
+    terms = pretrain.Terms(log_probs=-np.ones((50, 100), np.float32), tokens=changed.targets, mask=changed.learned)
+    assert float(jax.jit(pretrain.next_token())(terms)) == 0.0
 
 
 def test_forced_tokens_are_chosen():
-    tokens, ones = jnp.array([[4, 5, 6]]), jnp.ones((1, 3))
-    draws = ones * 0.9, ones * 0.0, jnp.zeros((1, 3), jnp.int32)
-    eligible, force = jnp.array([[True, True, False]]), jnp.array([[False, True, True]])
-    corrupted, chosen = pretrain.corrupt_tokens(tokens, eligible, draws, rate=0.5, mask_token=1, force=force)
+    tokens, draws = np.array([[4, 5, 6]], np.int32), (np.full((1, 3), 0.9), np.zeros((1, 3)), np.zeros((1, 3), np.int32))
+    eligible, force = np.array([[True, True, False]]), np.array([[False, True, True]])
+    corrupt = jax.jit(lambda *arrays, force: pretrain.corrupt_tokens(*arrays, rate=0.5, mask_token=1, force=force))
+    corrupted, chosen = corrupt(tokens, eligible, draws, force=force)
     np.testing.assert_array_equal(corrupted, [[4, 1, 6]])
     np.testing.assert_array_equal(chosen, [[False, True, False]])
 
@@ -51,27 +50,30 @@ def test_templates():
 
 
 def test_one_word_a_class_is_the_softmax_of_the_words():
-    logits = jnp.asarray(np.random.default_rng(0).normal(size=(3, 12)), jnp.float32)
-    words = jnp.array([[4, -1], [9, -1], [2, -1]])
-    expected = np.exp(np.asarray(logits, np.float64))[:, [4, 9, 2]]
+    logits = np.random.default_rng(0).normal(size=(3, 12)).astype(np.float32)
+    words = np.array([[4, -1], [9, -1], [2, -1]])
+    verbalize = jax.jit(pretrain.verbalize, static_argnums=2)
+    expected = np.exp(logits.astype(np.float64))[:, [4, 9, 2]]
     expected /= expected.sum(axis=1, keepdims=True)
     for reduce in ("mean_logit", "mass"):
-        np.testing.assert_allclose(pretrain.verbalize(logits, words, reduce), expected, rtol=1e-5)
+        np.testing.assert_allclose(verbalize(logits, words, reduce), expected, rtol=1e-5)
     # class -> word -> class
-    assert jnp.argmax(pretrain.verbalize(20.0 * jax.nn.one_hot(words[:, 0], 12), words), axis=1).tolist() == [0, 1, 2]
+    confident = 20 * np.eye(12, dtype=np.float32)[words[:, 0]]
+    assert np.argmax(verbalize(confident, words), axis=1).tolist() == [0, 1, 2]
 
 
 def test_masked_thoughts_change_only_what_is_read_of_the_response():
-    same = pretrain.masked_thought(0.0, mask_token=1, vocabulary_size=9)(KEY, WIDE)
+    same = jax.jit(pretrain.masked_thought(0.0, mask_token=1, vocabulary_size=9))(KEY, WIDE)
     jax.tree.map(np.testing.assert_array_equal, same, WIDE)
     for replace_rate in (0.0, 1.0):
-        changed = pretrain.masked_thought(0.4, mask_token=1, vocabulary_size=1000, replace_rate=replace_rate)(KEY, WIDE)
+        transform = pretrain.masked_thought(0.4, mask_token=1, vocabulary_size=1000, replace_rate=replace_rate)
+        changed = jax.device_get(jax.jit(transform)(KEY, WIDE))
         np.testing.assert_array_equal(changed.targets, WIDE.targets)
         np.testing.assert_array_equal(changed.learned, WIDE.learned)
-        moved = np.asarray(changed.tokens != WIDE.tokens)
+        moved = changed.tokens != WIDE.tokens
         assert not moved[:, :10].any() and not moved[:, 90:].any()
         assert close(moved[:, 10:90].mean(), 0.4 * (1 - replace_rate / 1000), 4000)
-        assert replace_rate or set(np.asarray(changed.tokens)[moved]) == {1}
+        assert replace_rate or set(changed.tokens[moved]) == {1}
 
 
 def test_the_rate_is_read_at_the_step():
@@ -90,5 +92,6 @@ def test_the_rate_is_read_at_the_step():
 
 def test_a_rate_for_each_batch():
     transform = pretrain.masked_thought(0.4, mask_token=1, vocabulary_size=9, random_rate=True)
-    shares = [float((transform(key, WIDE).tokens[:, 10:90] == 1).mean()) for key in jax.random.split(KEY, 30)]
+    draw = jax.jit(jax.vmap(transform, in_axes=(0, None)))
+    shares = np.mean(np.asarray(draw(jax.random.split(KEY, 30), WIDE).tokens)[:, :, 10:90] == 1, axis=(1, 2))
     assert max(shares) < 0.44 and np.ptp(shares) > 0.2 and abs(np.mean(shares) - 0.2) < 4 * 0.4 / np.sqrt(12 * 30)

@@ -9,10 +9,16 @@ import algax
 from algax import curriculum, models, pretrain
 
 KEY, LENGTHS, WIDTH = jax.random.key(0), (8, 5), 8
-TEXT = pretrain.token_batch(
-    jnp.array([[11, 12, 13, 14, 15, 16, 17, 18], [21, 22, 23, 24, 25, 0, 0, 0]]),
-    jnp.arange(WIDTH)[None, :] < jnp.array(LENGTHS)[:, None],
+token_batch = jax.jit(pretrain.token_batch)
+TEXT = token_batch(
+    np.array([[11, 12, 13, 14, 15, 16, 17, 18], [21, 22, 23, 24, 25, 0, 0, 0]], np.int32),
+    np.arange(WIDTH)[None, :] < np.array(LENGTHS)[:, None],
 )
+
+
+@jax.jit
+def split(text, prefix):
+    return pretrain.decoder_terms(pretrain.split_text(text, prefix))
 
 
 def real(tokens, mask):
@@ -20,34 +26,33 @@ def real(tokens, mask):
 
 
 def test_prefix_and_rest_are_the_text():
-    transform = jax.jit(pretrain.prefix_language())
+    batches = jax.device_get(jax.jit(jax.vmap(pretrain.prefix_language(), in_axes=(0, None)))(jax.random.split(KEY, 30), TEXT))
     cuts = set()
-    for key in jax.random.split(KEY, 30):
-        batch = transform(key, TEXT)
+    for draw in range(30):
+        batch = jax.tree.map(lambda leaf, draw=draw: leaf[draw], batches)
         read, written = real(batch.inputs, batch.inputs_mask), real(batch.targets, batch.targets_mask)
         assert [a + b for a, b in zip(read, written, strict=True)] == real(TEXT.tokens, TEXT.mask)
         cuts.add(len(read[1]))
     assert cuts == {1, 2, 3, 4}
     last = jax.jit(lambda key, text: pretrain.decoder_terms(pretrain.prefix_language(rate=0.0)(key, text)).mask)
-    assert last(KEY, TEXT).sum(axis=1).tolist() == [1, 1]
+    assert np.asarray(last(KEY, TEXT)).sum(axis=1).tolist() == [1, 1]
 
 
 def test_an_empty_prefix_is_language_modelling():
-    found = pretrain.decoder_terms(pretrain.split_text(TEXT, jnp.zeros((2, WIDTH))))
-    expected = pretrain.causal_terms(TEXT)
+    found = jax.device_get(split(TEXT, np.zeros((2, WIDTH), bool)))
+    expected = jax.device_get(jax.jit(pretrain.causal_terms)(TEXT))
     assert isinstance(found.inputs, pretrain.DecoderInputs) and not found.inputs.prefix.any()
     np.testing.assert_array_equal(found.inputs.tokens[:, : WIDTH - 1], expected.inputs)
     assert real(found.tokens, found.mask) == real(expected.tokens, expected.mask)
 
 
 def test_a_decoder_learns_targets_and_nothing_leaks():
-    prefix = jnp.arange(WIDTH)[None, :] < jnp.array([[3], [4]])
-    terms = pretrain.decoder_terms(pretrain.split_text(TEXT, prefix))
+    prefix = np.arange(WIDTH)[None, :] < np.array([[3], [4]])
+    terms = jax.device_get(split(TEXT, prefix))
     assert real(terms.tokens, terms.mask) == [[14, 15, 16, 17, 18], [25]]
     assert real(terms.inputs.tokens, terms.inputs.prefix) == [[11, 12, 13], [21, 22, 23, 24]]
-    seen = np.asarray(models.decoder_mask(terms.inputs.mask, terms.inputs.prefix))
-    learned = np.asarray(terms.mask)
-    assert not (np.triu(np.ones(seen.shape[1:]), 1)[None] * seen)[learned].any()
+    seen = np.asarray(jax.jit(models.decoder_mask)(terms.inputs.mask, terms.inputs.prefix))
+    assert not (np.triu(np.ones(seen.shape[1:]), 1)[None] * seen)[terms.mask].any()
     # The first target's place sees the whole prefix.
     assert seen[0, 2, :3].all() and seen[1, 3, :4].all()
 
@@ -64,22 +69,21 @@ def test_corrupted_inputs_and_their_budget():
 
 
 def test_two_texts_fill_a_row():
-    full = pretrain.token_batch(TEXT.tokens + 20)
-    other = pretrain.token_batch(TEXT.tokens + 60)
-    batch = jax.jit(pretrain.packed_prefix_language())(KEY, (full, other))
+    full, other = (token_batch(np.asarray(TEXT.tokens) + shift) for shift in (20, 60))
+    batch = jax.device_get(jax.jit(pretrain.packed_prefix_language())(KEY, (full, other)))
     assert batch.inputs_mask.all() and batch.targets_mask.all()
     for row in range(2):
         parts = []
         for segment, text in ((1, full), (2, other)):
-            read = np.asarray(batch.inputs[row])[np.asarray(batch.inputs_segments[row]) == segment]
-            written = np.asarray(batch.targets[row])[np.asarray(batch.targets_segments[row]) == segment]
-            np.testing.assert_array_equal(np.concatenate([read, written]), text.tokens[row])
+            read = batch.inputs[row][batch.inputs_segments[row] == segment]
+            written = batch.targets[row][batch.targets_segments[row] == segment]
+            np.testing.assert_array_equal(np.concatenate([read, written]), np.asarray(text.tokens)[row])
             parts.append(len(read))
         assert sum(parts) == WIDTH and min(parts) >= 1
-    terms = jax.jit(lambda batch: pretrain.encoder_decoder_terms(batch, start_token=3))(batch)
+    terms = jax.device_get(jax.jit(lambda batch: pretrain.encoder_decoder_terms(batch, start_token=3))(batch))
     inputs = terms.inputs
     assert isinstance(inputs, pretrain.EncoderDecoderInputs)
-    starts = np.asarray(batch.targets_segments[:, 1:] != batch.targets_segments[:, :-1])
+    starts = batch.targets_segments[:, 1:] != batch.targets_segments[:, :-1]
     np.testing.assert_array_equal(inputs.targets[:, 0], [3, 3])
     np.testing.assert_array_equal(inputs.targets[:, 1:], np.where(starts, 3, batch.targets[:, :-1]))
     np.testing.assert_array_equal(terms.tokens, batch.targets)
@@ -107,8 +111,8 @@ def test_z_loss():
     mask = np.array([[1, 1, 0], [1, 0, 0]], bool)
     logits = hidden @ kernel + bias
     expected = 0.3 * np.mean(np.log(np.exp(logits).sum(-1))[mask] ** 2)
-    factored = algax.FactoredLogits(*(jnp.asarray(x, jnp.float32) for x in (hidden, kernel, bias)), chunk_size=2)
-    whole = algax.Logits(jnp.asarray(logits, jnp.float32))
-    loss = jax.jit(lambda x: pretrain.z_loss(coefficient=0.3)(pretrain.Terms(distribution=x, mask=jnp.asarray(mask))))
+    factored = algax.FactoredLogits(*(x.astype(np.float32) for x in (hidden, kernel, bias)), chunk_size=2)
+    whole = algax.Logits(logits.astype(np.float32))
+    loss = jax.jit(lambda x: pretrain.z_loss(coefficient=0.3)(pretrain.Terms(distribution=x, mask=mask)))
     np.testing.assert_allclose([loss(whole), loss(factored)], [expected] * 2, rtol=1e-5)
-    assert abs(float(loss(algax.Logits(jax.nn.log_softmax(whole.logits))))) < 1e-12
+    assert abs(float(loss(algax.Logits(jax.jit(jax.nn.log_softmax)(whole.logits))))) < 1e-12

@@ -1,7 +1,6 @@
 """Ensembles of prompts, calibration and tuning regimes against NumPy."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -21,26 +20,27 @@ def test_ensembles(mode):
     p, shares = softmax(SCORES), np.array([0.25, 0.0, 0.75])
     expected = np.einsum("p,pbc->bc", shares, p) if mode == "mixture" else softmax(np.einsum("p,pbc->bc", shares, np.log(p)))
     ensemble = jax.jit(lambda scores, weights=None: pretrain.ensemble_prompts(scores, weights, mode))
-    np.testing.assert_allclose(ensemble(jnp.asarray(SCORES), jnp.asarray(weights)), expected, rtol=1e-5)
+    np.testing.assert_allclose(ensemble(SCORES, weights), expected, rtol=1e-5)
     for single in (SCORES[:1], np.repeat(SCORES[:1], 3, axis=0)):  # one prompt, or the same one three times
-        np.testing.assert_allclose(ensemble(jnp.asarray(single)), p[0], rtol=1e-5)
+        np.testing.assert_allclose(ensemble(single), p[0], rtol=1e-5)
 
 
 def test_calibration():
-    scores, null = jnp.asarray(SCORES[0]), jnp.asarray(SCORES[1, 0])
+    scores, null = SCORES[0], SCORES[1, 0]
+    calibrate = jax.jit(pretrain.calibrate)
     expected = softmax(SCORES[0]) / softmax(SCORES[1, 0])
-    np.testing.assert_allclose(pretrain.calibrate(scores, null), expected / expected.sum(1, keepdims=True), rtol=1e-5)
-    np.testing.assert_allclose(pretrain.calibrate(null[None], null), np.full((1, 4), 0.25), rtol=1e-6)
+    np.testing.assert_allclose(calibrate(scores, null), expected / expected.sum(1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(calibrate(null[None], null), np.full((1, 4), 0.25), rtol=1e-6)
     with pytest.raises(ValueError, match="`null_scores`"):
         pretrain.calibrate(scores, scores)
 
 
 def test_answers_of_equal_length_are_ranked_alike():
-    logits = jnp.asarray(np.random.default_rng(1).normal(size=(5, 4, 6)), jnp.float32)
+    logits = np.random.default_rng(1).normal(size=(5, 4, 6)).astype(np.float32)
     labels = np.random.default_rng(2).integers(0, 6, (5, 4))
     labels[:, :2] = -100
     score = jax.jit(preference.sequence_log_probs, static_argnames="reduction")
-    sums, means = (score(logits, labels, reduction=reduction) for reduction in ("sum", "mean"))
+    sums, means = (np.asarray(score(logits, labels, reduction=reduction)) for reduction in ("sum", "mean"))
     np.testing.assert_allclose(sums, 2 * means, rtol=1e-6)
 
 

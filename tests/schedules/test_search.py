@@ -23,7 +23,8 @@ def descend(state, learning_rate, steps):
 
 
 def start():
-    return {"w": jnp.array([1.0, -2.0]), "velocity": jnp.zeros(2), "count": jnp.zeros([], jnp.int32)}
+    state = {"w": np.array([1.0, -2.0], np.float32), "velocity": np.zeros(2, np.float32), "count": np.zeros([], np.int32)}
+    return jax.tree.map(jnp.asarray, state)
 
 
 def search(**options):

@@ -1,19 +1,19 @@
 """Pruning of groups: trajectories by hand, selection by NumPy, and smaller networks that compute the same."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax.core import meta
 
 from algax import models, updates
+
+from ..models.parameters import draw_params
 
 GROUPS = {"rows": [("w", 0), ("v", 1)]}
 
 
 def draw(*shape, seed=0):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 def params():
@@ -30,11 +30,11 @@ def run(tx, start, gradients):
         return (params, state), params
 
     (_, state), trajectory = jax.jit(lambda p, g: jax.lax.scan(step, (p, tx.init(p)), g))(start, gradients)
-    return jax.device_get(trajectory), state
+    return jax.device_get((trajectory, state))
 
 
 def gradients(steps, scale=1.0):
-    return jax.tree.map(lambda x: scale * draw(steps, *x.shape, seed=x.size), params())
+    return jax.tree.map(lambda x: np.float32(scale) * draw(steps, *x.shape, seed=x.size), params())
 
 
 def test_shrinking_without_a_step_goes_down_in_a_line():
@@ -60,14 +60,19 @@ def test_saliency_is_the_weighted_sum_of_normalised_criteria():
     p, d = params(), jax.tree.map(lambda x: x[0], gradients(1))
     raw = np.stack([saliency_by_hand(p, d, group) for group in range(8)])
     normalised = raw / (np.sqrt(1e-8 + np.sum(raw**2, 0)) + 1e-8)
-    np.testing.assert_allclose(updates.group_saliency(p, d, GROUPS)["rows"], 0.2 * normalised.sum(1), rtol=1e-5)
-    criteria = updates.group_criteria(p, d, GROUPS)["rows"]
-    np.testing.assert_allclose(np.stack(list(criteria.values()), 1), raw, rtol=1e-4, atol=1e-6)
-    one = {"cosine": -1.0}
-    np.testing.assert_allclose(updates.group_saliency(p, d, GROUPS, weights=one)["rows"], -normalised[:, 2], rtol=1e-5)
-    larger = jax.tree.map(lambda x: 10.0 * x, d)  # scales the two criteria of Taylor's expansion, not their sum
-    scaled, plain = (updates.group_saliency(p, x, GROUPS)["rows"] for x in (larger, d))
-    np.testing.assert_allclose(scaled, plain, rtol=1e-5)
+
+    @jax.jit
+    def results(p, d):
+        saliency, one = (updates.group_saliency(p, d, GROUPS, **options) for options in ({}, {"weights": {"cosine": -1.0}}))
+        return saliency["rows"], one["rows"], updates.group_criteria(p, d, GROUPS)["rows"]
+
+    saliency, one, criteria = results(p, d)
+    np.testing.assert_allclose(saliency, 0.2 * normalised.sum(1), rtol=1e-5)
+    names = ("magnitude", "average_magnitude", "cosine", "first_order", "second_order")
+    np.testing.assert_allclose(np.stack([criteria[name] for name in names], 1), raw, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(one, -normalised[:, 2], rtol=1e-5)
+    larger = jax.tree.map(lambda x: 10 * x, d)  # scales the two criteria of Taylor's expansion, not their sum
+    np.testing.assert_allclose(results(p, larger)[0], saliency, rtol=1e-5)
 
 
 @pytest.mark.parametrize("periods", [1, 2])
@@ -77,7 +82,7 @@ def test_the_lowest_groups_end_at_zero_and_the_others_train_on(periods):
     trajectory, state = run(tx, params(), slopes)
     plain, _ = run(base, params(), slopes)
     np.testing.assert_allclose(trajectory["w"][2], plain["w"][2], rtol=1e-6)
-    gone = np.asarray(state.periods["rows"]) >= 0
+    gone = state.periods["rows"] >= 0
     assert gone.sum() == int(8 * 0.7)
     for k in range(12):
         finished = (state.periods["rows"] >= 0) & (3 + (state.periods["rows"] + 1) * 4 <= k + 1)
@@ -87,7 +92,8 @@ def test_the_lowest_groups_end_at_zero_and_the_others_train_on(periods):
     np.testing.assert_allclose(trajectory["free"], plain["free"], rtol=1e-4, atol=1e-6)
     at = jax.tree.map(lambda x: x[2], trajectory)
     step = jax.tree.map(lambda new, old: new[3] - old[2], plain, plain)
-    saliency = updates.group_saliency(at, jax.tree.map(lambda x: -100.0 * x, step), GROUPS)["rows"]
+    change = jax.tree.map(lambda x: -100 * x, step)
+    saliency = jax.jit(lambda p, d: updates.group_saliency(p, d, GROUPS)["rows"])(at, change)
     first = int(8 * 0.7) // periods if periods > 1 else int(8 * 0.7)
     assert set(np.argsort(np.asarray(saliency))[:first]) == set(np.flatnonzero(state.periods["rows"] == 0))
 
@@ -99,9 +105,9 @@ def test_target_zero_is_the_inner_optimizer():
 
 
 def test_sets_share_the_target_or_each_have_their_own():
-    p = {"small": 0.01 * draw(6, 2), "large": draw(6, 2, seed=1)}
+    p = {"small": np.float32(0.01) * draw(6, 2), "large": draw(6, 2, seed=1)}
     groups = {"small": [("small", 0)], "large": [("large", 0)]}
-    slopes = jax.tree.map(lambda x: 0.0 * draw(2, *x.shape), p)
+    slopes = jax.tree.map(lambda x: np.zeros((2, *x.shape), np.float32), p)
     counts = {}
     for per_set in (False, True):
         tx = updates.hesso(optax.sgd(0.1), groups, target=0.5, start=0, period=1, weights={"magnitude": 1.0}, per_set=per_set)
@@ -112,15 +118,20 @@ def test_sets_share_the_target_or_each_have_their_own():
 
 def test_the_smaller_mlp_computes_exactly_the_same():
     module = models.MLP((6, 5, 3))
-    x = jnp.asarray(np.random.default_rng(0).integers(-3, 4, (7, 4)), jnp.float32)
-    p = module.init(jax.random.key(0), x)
-    p = jax.tree.map(lambda w: jnp.round(5.0 * w + 0.3), p)  # sums of small integers are exact in any order
+    x = np.random.default_rng(0).integers(-3, 4, (7, 4)).astype(np.float32)
+    p = draw_params(module, x)
+    p = jax.tree.map(lambda w: np.round(5 * w + np.float32(0.3)), p)  # sums of small integers are exact in any order
     groups = models.mlp_groups(module)
     masks = {"Dense_0": np.arange(6) % 2 == 0, "Dense_1": np.arange(5) == 3}
     smaller = updates.remove_groups(p, groups, masks)
     left = models.pruned_mlp(module, smaller)
     assert left.features == (3, 4, 3)
-    np.testing.assert_array_equal(left.apply(smaller, x), module.apply(updates.zero_groups(p, groups, masks), x))
+
+    @jax.jit
+    def results(p, smaller):
+        return left.apply(smaller, x), module.apply(updates.zero_groups(p, groups, masks), x)
+
+    np.testing.assert_array_equal(*results(p, smaller))
 
 
 @pytest.mark.parametrize("options", [{"bias": "all", "mlp": "plain", "norm": "layer_norm"}, {}], ids=["biases", "gated"])
@@ -128,18 +139,24 @@ def test_the_smaller_transformer_computes_the_same(options):
     config = models.TransformerConfig(
         vocabulary_size=11, hidden_size=8, num_layers=2, num_heads=4, num_key_value_heads=2, max_length=6, mlp_size=6, **options
     )
-    tokens = jnp.arange(10, dtype=jnp.int32).reshape(2, 5)
+    tokens = np.arange(10, dtype=np.int32).reshape(2, 5)
     module = models.Transformer(config)
-    p = jax.tree.map(lambda w: w + 0.1, meta.unbox(module.init(jax.random.key(0), tokens)))
+    p = jax.tree.map(lambda w: w + np.float32(0.1), draw_params(module, tokens))
     groups = models.transformer_groups(config)
     sizes = {"attention": np.array([False, True]), "mlp": np.arange(6) % 3 == 0}
     masks = {name: sizes[name.split("/")[1]] for name in groups}
     smaller = updates.remove_groups(p, groups, masks)
     left = models.pruned_config(config, smaller)
     assert (left.num_heads, left.key_value_heads, left.mlp_width, left.head_width) == (2, 1, 4, 2)
-    expected = module.apply(updates.zero_groups(p, groups, masks), tokens)
-    np.testing.assert_allclose(models.Transformer(left).apply(smaller, tokens), expected, rtol=1e-5, atol=1e-6)
-    assert not np.allclose(expected, module.apply(p, tokens), atol=1e-3)
+
+    @jax.jit
+    def results(p, smaller):
+        actual = models.Transformer(left).apply(smaller, tokens)
+        return actual, module.apply(updates.zero_groups(p, groups, masks), tokens), module.apply(p, tokens)
+
+    actual, expected, whole = results(p, smaller)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+    assert not np.allclose(expected, whole, atol=1e-3)
     uneven = masks | {"blocks_0/mlp": np.arange(6) > 1}
     with pytest.raises(ValueError, match="layers of one size"):
         models.pruned_config(config, updates.remove_groups(p, groups, uneven))

@@ -10,7 +10,7 @@ from optax import contrib
 from algax import updates
 from algax.updates.hyperparameter_free import METHODS
 
-PARAMS = {"w": jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)), jnp.float32), "b": jnp.full(3, 0.5)}
+PARAMS = {"w": np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32), "b": np.full(3, 0.5, np.float32)}
 RAW = {
     "prodigy": lambda: contrib.prodigy(1.0, betas=(0.9, 0.99), weight_decay=0.01),
     "dadapt": lambda: contrib.dadapt_adamw(1.0, betas=(0.9, 0.99), weight_decay=0.01),
@@ -40,11 +40,11 @@ def run(tx, steps=3):
         change, state = tx.update(gradient, state, params, value=loss)
         return optax.apply_updates(params, change), state
 
-    params, state, found = PARAMS, tx.init(PARAMS), []
+    params, state, found = PARAMS, jax.jit(tx.init)(PARAMS), []
     for _ in range(steps):
         params, state = step(params, state)
         found.append(params)
-    return found
+    return jax.device_get(found)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -15,7 +15,7 @@ def _values(loss, terms, *fields):
 
 def _defined(x, mask):
     """Released code leaves numbers behind the mask; the library defines none there."""
-    return np.ma.masked_array(np.asarray(x), mask=np.asarray(mask) == 0)
+    return x, mask == 0
 
 
 def advantages(inputs, hyperparameters):
@@ -106,10 +106,10 @@ def kl(inputs, hyperparameters):
 
 
 def overlong(inputs, hyperparameters):
-    lengths = jnp.asarray(inputs["in_lengths"])
+    lengths = inputs["in_lengths"]
     positions = int(max(lengths.max(), 1))
     terms = policy.Terms(
-        mask=jnp.arange(positions)[None, :] < lengths[:, None], rewards=jnp.zeros(lengths.shape, jnp.float32)
+        mask=np.arange(positions)[None, :] < lengths[:, None], rewards=jnp.zeros(lengths.shape, jnp.float32)
     )
     settings = {"buffer": hyperparameters["buffer"], "factor": hyperparameters["factor"]}
     forms = {"out_verl": None, "out_paper": -1.0}

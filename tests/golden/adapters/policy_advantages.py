@@ -27,7 +27,7 @@ def _sequences(rewards, **fields):
 
 def _of_groups(per_row, group_ids):
     """One entry a group, in the order of the ids."""
-    _, first = np.unique(np.asarray(group_ids), return_index=True)
+    _, first = np.unique(group_ids, return_index=True)
     return per_row[first]
 
 
@@ -41,14 +41,12 @@ def bnpo(inputs, hyperparameters):
         "out_advantage": after.advantages[:, 0],
         "out_alpha": after.metrics["beta_alpha"].value,
         "out_beta": after.metrics["beta_beta"].value,
-        "out_group_mean": _of_groups(success, x["group_ids"]),
+        "out_group_mean": _of_groups(success, inputs["in_group_ids"]),
     }
 
 
 def riskpo(inputs, hyperparameters):
-    x, h = _arrays(inputs), hyperparameters
-    papers = policy.bundle_papers(x["group_ids"], x["bundle_ids"])
-    terms = _sequences(x["rewards"], group_ids=x["group_ids"], bundle_ids=x["bundle_ids"], paper_ids=papers)
+    h, tracker_levels = hyperparameters, [float(level) for level in inputs["in_tracker_levels"]]
     low, high = h["quantile_down"], h["quantile_up"]
 
     def risk(**options):
@@ -56,26 +54,32 @@ def riskpo(inputs, hyperparameters):
             low=low, high=high, omega=h["w_mix"], epsilon=h["eps"], learning_rate=h["tracker_lr"], **options
         )
 
-    def advantage(quantiles, **options):
-        tracked = jnp.asarray([h["tracked_down"], h["tracked_up"]], jnp.float32)
-        state = policy.QuantileState(tracked, jnp.asarray(True))
-        return _per_row(risk(quantiles=quantiles, levels=(low, high), **options), terms, state)
+    @jax.jit
+    def outputs(x):
+        papers = policy.bundle_papers(x["group_ids"], x["bundle_ids"])
+        terms = _sequences(x["rewards"], group_ids=x["group_ids"], bundle_ids=x["bundle_ids"], paper_ids=papers)
 
-    tracker = risk(levels=[float(level) for level in inputs["in_tracker_levels"]])
-    state = policy.QuantileState(x["tracker_q"].astype(jnp.float32), jnp.asarray(True))
-    return {
-        "out_advantage_track": advantage("tracked"),
-        "out_advantage_batch": advantage("bundle"),
-        "out_advantage_mix": advantage("mixed"),
-        "out_advantage_track_uniform_raw": advantage("tracked", credit="uniform", scale="none"),
-        "out_tracker_q_next": _run(tracker, terms, state)[1].values,
-    }
+        def advantage(quantiles, **options):
+            tracked = jnp.asarray([h["tracked_down"], h["tracked_up"]], jnp.float32)
+            state = policy.QuantileState(tracked, jnp.asarray(True))
+            return _per_row(risk(quantiles=quantiles, levels=(low, high), **options), terms, state)
+
+        state = policy.QuantileState(x["tracker_q"].astype(jnp.float32), jnp.asarray(True))
+        return {
+            "out_advantage_track": advantage("tracked"),
+            "out_advantage_batch": advantage("bundle"),
+            "out_advantage_mix": advantage("mixed"),
+            "out_advantage_track_uniform_raw": advantage("tracked", credit="uniform", scale="none"),
+            "out_tracker_q_next": _run(risk(levels=tracker_levels), terms, state)[1].values,
+        }
+
+    return outputs(_arrays(inputs))
 
 
 def canon(inputs, hyperparameters):
     x, h = _arrays(inputs), hyperparameters
-    lengths = x["length"]
-    mask = jnp.arange(int(max(lengths.max(), 1)))[None, :] < lengths[:, None]
+    lengths = inputs["in_length"]
+    mask = np.arange(int(max(lengths.max(), 1)))[None, :] < lengths[:, None]
     entropies = jnp.broadcast_to(x["mean_entropy"][:, None], mask.shape)
     terms = policy.Terms(rewards=x["rewards"], group_ids=x["group_ids"], mask=mask, old_entropies=entropies)
     metrics = {"length": ("length", "high"), "entropy": ("old_entropies", "low")}
@@ -100,8 +104,8 @@ def copo(inputs, hyperparameters):
     return {
         "out_local": _per_row(local, terms),
         "out_global_": _run(prompt, terms)[0].prompt_advantages[:, 0],
-        "out_entropy": _of_groups(policy.answer_entropies(terms), x["group_ids"]),
-        "out_weight_local": _of_groups(share, x["group_ids"]),
+        "out_entropy": _of_groups(policy.answer_entropies(terms), inputs["in_group_ids"]),
+        "out_weight_local": _of_groups(share, inputs["in_group_ids"]),
         "out_blended": _per_row(chain(local, prompt, blend), terms),
     }
 
@@ -145,35 +149,43 @@ def pure(inputs, hyperparameters):
 def macro_action(inputs, hyperparameters):
     x, h = _arrays(inputs), hyperparameters
     terms = policy.Terms(
-        mask=jnp.ones(x["logp"].shape, bool),
+        mask=np.ones(x["logp"].shape, bool),
         old_log_probs=x["old_logp"],
         old_values=x["values"],
         token_rewards=x["token_rewards"],
     )
-    perplexity = terms.replace(old_log_probs=-jnp.log(x["token_ppl"])[None, :])
-    cuts = {
-        "fixed": _run(policy.ngram_segments(length=h["ngram"]), terms)[0].segment_ids,
-        "ppl": _run(policy.perplexity_segments(), perplexity)[0].segment_ids,
-    }
-    outputs = {}
-    for cut, segment_ids in cuts.items():
-        starts = np.flatnonzero(np.diff(np.asarray(segment_ids)[0], prepend=-1))
-        outputs[f"out_boundaries_{cut}"] = starts
-        segmented = terms.replace(segment_ids=segment_ids).prepare()
-        for pool in ("equal", "position"):
-            after, _ = _run(policy.segment_gae(gamma=h["gamma"], trace_decay=h["lam"], pool=pool), segmented)
-            per_token = {
-                "macro_values": policy.pool_segments(segmented, segmented.old_values, pool),
-                "macro_rewards": policy.pool_segments(segmented, segmented.token_rewards, pool),
-                "adv": after.advantages,
-                "returns": after.returns,
-            }
-            for name, value in per_token.items():
-                outputs[f"out_{name}_{cut}_{pool}"] = value[:, starts]
-            loss = chain(policy.token_ratio(), policy.ppo_clip(low=h["clip"], high=h["clip"]), policy.token_mean())
-            value, gradient = jax.jit(jax.value_and_grad(lambda v, f=loss, t=after: f(t.replace(log_probs=v))))(x["logp"])
-            outputs |= {f"out_loss_{cut}_{pool}": value, f"out_grad_logp_{cut}_{pool}": gradient}
-    return outputs
+
+    @jax.jit
+    def segments(terms, perplexity):
+        cut_by_perplexity = terms.replace(old_log_probs=-jnp.log(perplexity)[None, :])
+        return {
+            "fixed": _run(policy.ngram_segments(length=h["ngram"]), terms)[0].segment_ids,
+            "ppl": _run(policy.perplexity_segments(), cut_by_perplexity)[0].segment_ids,
+        }
+
+    cuts = segments(terms, x["token_ppl"])
+    starts = {cut: np.flatnonzero(np.diff(np.asarray(ids)[0], prepend=-1)) for cut, ids in cuts.items()}
+    loss = chain(policy.token_ratio(), policy.ppo_clip(low=h["clip"], high=h["clip"]), policy.token_mean())
+
+    def evaluate(terms, log_probs, cut, pool):
+        segmented = terms.replace(segment_ids=cuts[cut]).prepare()
+        after, _ = _run(policy.segment_gae(gamma=h["gamma"], trace_decay=h["lam"], pool=pool), segmented)
+        per_token = {
+            "macro_values": policy.pool_segments(segmented, segmented.old_values, pool),
+            "macro_rewards": policy.pool_segments(segmented, segmented.token_rewards, pool),
+            "adv": after.advantages,
+            "returns": after.returns,
+        }
+        value, gradient = jax.value_and_grad(lambda v: loss(after.replace(log_probs=v)))(log_probs)
+        outputs = {f"out_{name}_{cut}_{pool}": value[:, starts[cut]] for name, value in per_token.items()}
+        return outputs | {f"out_loss_{cut}_{pool}": value, f"out_grad_logp_{cut}_{pool}": gradient}
+
+    @jax.jit
+    def outputs(*args):
+        cases = [evaluate(*args, cut, pool) for cut in cuts for pool in ("equal", "position")]
+        return {name: value for case in cases for name, value in case.items()}
+
+    return {f"out_boundaries_{cut}": first for cut, first in starts.items()} | outputs(terms, x["logp"])
 
 
 def stable_reinforce(inputs, hyperparameters):
@@ -247,13 +259,12 @@ def step_advantage(inputs, hyperparameters):
 
 ADAPTERS = {
     "policy_bnpo": bnpo,
-    "policy_riskpo": riskpo,
     "policy_canon": canon,
     "policy_copo": copo,
     "policy_evol_reward": evol_reward,
     "policy_pure": pure,
-    "policy_macro_action": macro_action,
     "policy_stable_reinforce": stable_reinforce,
     "policy_rlvr": rlvr,
     "policy_step_advantage": step_advantage,
 }
+UNCOMPILED = {"policy_riskpo": riskpo, "policy_macro_action": macro_action}

@@ -64,9 +64,9 @@ def lp_reg(inputs, hyperparameters):
     terms = record(x, tokens=x["tokens"], old_distribution=Logits(x["old_logits"]))
     value, gradient = value_and_gradient(loss, terms, x["logp"])
     proxy = policy.min_p_proxy(jax.nn.log_softmax(x["old_logits"]), h["min_p"])
-    proxy = np.asarray(jnp.take_along_axis(proxy, x["tokens"][..., None], axis=-1)[..., 0])
-    dropped = np.isneginf(proxy)  # there released code has a large negative number
-    return {"out_loss": value, "out_grad_logp": gradient, "out_proxy_logp": np.ma.masked_array(proxy, mask=dropped)}
+    proxy = jnp.take_along_axis(proxy, x["tokens"][..., None], axis=-1)[..., 0]
+    dropped = jnp.isneginf(proxy)  # there released code has a large negative number
+    return {"out_loss": value, "out_grad_logp": gradient, "out_proxy_logp": (proxy, dropped)}
 
 
 def f_divergence(inputs, hyperparameters):
@@ -131,7 +131,7 @@ def epo(inputs, hyperparameters):
         "out_penalty_token": policy.band_penalty(entropies, typical, **band),
         "out_penalty_seq": policy.band_penalty(of_rows, typical, **band),
         "out_epochs": np.array(epochs),
-        "out_phase_weight": np.array([phase(epoch) for epoch in epochs]),
+        "out_phase_weight": jnp.stack([phase(epoch) for epoch in epochs]),
     }
 
 
@@ -141,9 +141,8 @@ def aepo_balanced(inputs, hyperparameters):
     clip = policy.ppo_clip(low=h["clip_low"], high=h["clip_high"], dual=h["dual_clip_c"], keep_gradient="high")
     terms = record(x, entropies=x["entropy"])
     value, gradient = value_and_gradient(chain(scale, policy.token_ratio(), clip, policy.token_mean()), terms, x["logp"])
-    advantages = np.asarray(scale.update(terms, ())[0].advantages)
     return {
-        "out_advantages": np.ma.masked_array(advantages, mask=np.asarray(x["mask"]) == 0),
+        "out_advantages": (scale.update(terms, ())[0].advantages, x["mask"] == 0),
         "out_loss": value,
         "out_grad_logp": gradient,
         "out_grad_logp_intended": gradient,

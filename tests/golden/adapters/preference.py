@@ -81,9 +81,8 @@ def without_cancelled(difference, part):
     nearly cancel, rounding them (by up to a few units in the last place) moves the difference by more than 1e-5 of the
     largest entry.
     """
-    difference, part = np.asarray(difference), np.asarray(part)
-    rounding = 2 * np.finfo(np.float32).eps * np.abs(part)
-    return np.ma.masked_array(difference, rounding > 1e-5 * np.max(np.abs(difference)))
+    rounding = 2 * np.finfo(np.float32).eps * jnp.abs(part)
+    return difference, rounding > 1e-5 * jnp.max(jnp.abs(difference))
 
 
 def dpo_norm(inputs, hyperparameters):

@@ -72,10 +72,10 @@ def contrastive(inputs, hyperparameters):
     transform = pretrain.contrast_sequences(**sizes, scale_positive=False)
     loss, gradients = jax.jit(jax.value_and_grad(lambda *fields: transform(terms(*fields)), argnums=(0, 1)))(*states)
     behind = jnp.broadcast_to((~terms(*states).mask)[..., None], x["decoder_hidden"].shape)
-    negative, positive = (np.ma.masked_array(y, behind) for y in pretrain.perturb_states(terms(*states), **sizes))
+    negative, positive = pretrain.perturb_states(terms(*states), **sizes)
     return {
-        "negative_hidden": negative,
-        "positive_hidden": positive,
+        "negative_hidden": (negative, behind),
+        "positive_hidden": (positive, behind),
         "nll": pretrain.next_token()(terms(*states)),
         "contrastive": loss,
         "genc_contrastive": gradients[0],
@@ -155,9 +155,12 @@ def coverage(inputs, hyperparameters):
     def loss(logits):
         return objective(preference.Terms(log_probs=preference.sequence_log_probs(logits, x["labels"])))
 
+    @jax.jit
+    def factors(probabilities):
+        return jnp.stack([measure.coverage_factors(jnp.log(probabilities), int(n)) for n in inputs["n_table"]])
+
     value, gradient = jax.jit(jax.value_and_grad(loss))(x["logits"])
-    log_probs = jnp.log(x["p_table"])
-    table = jnp.stack([measure.coverage_factors(log_probs, int(n)) for n in inputs["n_table"]])
+    table = factors(x["p_table"])
     return {"loss": value, "grad": gradient, "factor_table": without_rounded(table, inputs["n_table"], inputs["p_table"])}
 
 
@@ -184,13 +187,17 @@ def easy_to_hard(inputs, hyperparameters):
 
 
 def judged_pairs(inputs, hyperparameters):
-    x = as_arrays(inputs)
     (answers,) = hyperparameters["output_shapes"]["answer_scores"]
-    scores = preference.claim_scores(x["claim_yes"], x["claim_no"], x["claim_answer"], answers)
     prompts = -1 - np.arange(answers)  # an answer without claims is in no pair: the record does not tell its prompt
     prompts[inputs["claim_answer"]] = inputs["claim_prompt"]
-    pairs = preference.score_pairs(scores, jnp.asarray(prompts), least_difference=hyperparameters["diff"])
-    balance = preference.length_balance(x["chosen_len"], x["rejected_len"], x["ratios"])
+
+    @jax.jit
+    def judge(x):
+        scores = preference.claim_scores(x["claim_yes"], x["claim_no"], x["claim_answer"], answers)
+        pairs = preference.score_pairs(scores, jnp.asarray(prompts), least_difference=hyperparameters["diff"])
+        return scores, pairs, preference.length_balance(x["chosen_len"], x["rejected_len"], x["ratios"])
+
+    scores, pairs, balance = judge(as_arrays(inputs))
     return {
         "answer_scores": scores,
         "pairs": np.argwhere(np.asarray(pairs)).astype(np.int32),
@@ -200,9 +207,7 @@ def judged_pairs(inputs, hyperparameters):
 
 
 ADAPTERS = {
-    "pref-rlaifv-pairs": judged_pairs,
     "pref-easy-to-hard": easy_to_hard,
-    "pref-dco": coverage,
     "pref-difficulty-cv": difficulty,
     "pref-supervision-quality": supervision_quality,
     "pref-weak-to-strong": weak_to_strong,
@@ -212,3 +217,4 @@ ADAPTERS = {
     "pref-fdiv-sft": imitation,
     "pref-phf": human_feedback,
 }
+UNCOMPILED = {"pref-rlaifv-pairs": judged_pairs, "pref-dco": coverage}

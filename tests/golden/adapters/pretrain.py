@@ -113,7 +113,6 @@ def skill_mix(inputs, hyperparameters):
 
 ADAPTERS = {
     "pre-span-corruption": span_corruption,
-    "pre-span-lengths": span_lengths,
     "pre-attention-masks": attention_masks,
     "pre-mlm-verbalizer": masked_language,
     "pre-meco": meco,
@@ -121,3 +120,4 @@ ADAPTERS = {
     "pre-simcot": step_supervision,
     "pre-skill-mix": skill_mix,
 }
+UNCOMPILED = {"pre-span-lengths": span_lengths}

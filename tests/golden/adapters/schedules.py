@@ -103,8 +103,8 @@ def refined(inputs, hyperparameters):
 ADAPTERS = {
     "221_refined_schedule": refined,
     "226_rex": rex,
-    "232_power_schedule": power,
     "235_infinite_schedules": infinite,
     "252_wsd_wsds": warmup_stable_decay,
     "257_wsdc": warmup_stable_decay_constant,
 }
+UNCOMPILED = {"232_power_schedule": power}

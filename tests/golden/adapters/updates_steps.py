@@ -177,8 +177,8 @@ ADAPTERS = {
     "65_hesso_saliency": hesso_saliency,
     "65_hesso_shrink": hesso_shrink,
     "125_rigl_update": rigl_update,
-    "125_sparse_ift_widths": sparse_widths,
     "233_fedhyper": fedhyper,
     "239_nap_project": nap_project,
     "248_logistic_gd": logistic_gd,
 }
+UNCOMPILED = {"125_sparse_ift_widths": sparse_widths}
