@@ -202,8 +202,7 @@ def record_name(record: type[Terms] | Terms) -> str:
 
 def row_mask(where: Array) -> Array:
     """Which rows of a mask hold anything: `[B, ...] -> [B]`."""
-    # Counted as `row_count` counts, so that XLA reads the mask once for both.
-    return jnp.sum(where.reshape(where.shape[0], -1), axis=1, dtype=jnp.float32) > 0 if where.ndim > 1 else where
+    return where.reshape(where.shape[0], -1).any(axis=1) if where.ndim > 1 else where
 
 
 def _zero_behind_masks(value: Any, spec: FieldSpec, masks: list[tuple[tuple[str, ...], Array]]) -> Any:
