@@ -88,5 +88,5 @@ def _beginning(fill: Array, usable: Array, stopping: Array, chunk: int | None, w
     kept = kept & (jnp.cumsum(stopping, axis=1) - stopping.astype(jnp.int32) == 0)
     if chunk is None:
         return kept
-    begins = jnp.ones(fill.shape, bool) if word_starts is None else word_starts.astype(bool)[fill]
+    begins = jnp.ones(fill.shape, bool) if word_starts is None else jnp.asarray(word_starts, bool)[fill]
     return kept & (jnp.cumsum(begins.at[:, 0].set(True), axis=1) <= chunk)

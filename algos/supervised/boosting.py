@@ -174,7 +174,7 @@ def boost(
         checks.between(name, part, 0.0, 1.0, closed="high")
     if inputs.ndim != 2 or targets.ndim != 2 or inputs.shape[0] != targets.shape[0]:
         raise ValueError(f"`inputs` and `targets` must be [N, d] and [N, K], got {inputs.shape}, {targets.shape}")
-    inputs, targets = numerics.at_least_float32(inputs), numerics.at_least_float32(targets)
+    inputs, targets = (numerics.at_least_float32(jnp.asarray(x)) for x in (inputs, targets))
     examples = inputs.shape[0]
     drawn = max(1, round(subsample * examples))
     initial = loss.initial(targets)

@@ -83,12 +83,12 @@ def test_stages_lower_the_loss_and_merge_into_one_network(name):
     loss, y = LOSSES[name], TARGETS[name]
 
     @jax.jit
-    def fit(key, x, y):
+    def fit(key):
         options = {"blocks": 4, "units": 2, "shrinkage": 0.5}
-        network = supervised.boost(key, x, y, loss, **options, iterations=40)
-        return network, supervised.boost(key, x, y, loss, **options, subsample=0.5, iterations=5)
+        network = supervised.boost(key, X, y, loss, **options, iterations=40)
+        return network, supervised.boost(key, X, y, loss, **options, subsample=0.5, iterations=5)
 
-    network, shorter = jax.device_get(fit(jax.random.key(0), X, y))
+    network, shorter = jax.device_get(fit(jax.random.key(0)))
     assert isinstance(network, supervised.BoostedNetwork)
     stages = [supervised.truncate(network, blocks) for blocks in range(5)]
     value = jax.jit(loss.value)
