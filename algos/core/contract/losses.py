@@ -254,7 +254,7 @@ def check_together(subject: Subject) -> None:
 
     Shard_map over 4 devices (over one, where there are fewer) with 2 micro-batches each, mapped over three batches with NaN
     behind every mask: one padded and reordered, another one under other parameters, and one that is all masked out. Then
-    the same program on degenerate batches. Pmap is shard_map under another name.
+    the same program on the two in other places and order, and on degenerate batches. Pmap is shard_map under another name.
     """
     _require_stable_state(subject)
     parts = 1 if subject.loss.couples_batch else 2
@@ -271,8 +271,9 @@ def check_together(subject: Subject) -> None:
     first, second, nothing = results(reorder(padded[0]), padded[1], map_fields(padded[1], _unmask))
     _same_result("compiled, cut, padded and reordered", first, subject.expected)
     _require_nothing(*nothing)
-    swapped, again, _ = results(padded[1], padded[0], padded[0], scales=(0.5, 1.0, 1.0))
-    _same_result("mapped with another batch", swapped, second)
+    # The other batch is compared with itself: in another place of the mapped axis, its rows in other parts of the cut.
+    moved, again, _ = results(reorder(padded[1]), padded[0], padded[0], scales=(0.5, 1.0, 1.0))
+    _same_result("mapped with another batch, cut in another way", moved, second)
     _same_result("compiled, cut and padded", again, subject.expected)
 
     names = list(subject.degenerate)

@@ -33,5 +33,5 @@ def _compiled(adapter):
 ADAPTERS = {}
 for _name in pkgutil.iter_modules(__path__):
     _module = importlib.import_module(f"{__name__}.{_name.name}")
-    ADAPTERS |= {name: _compiled(adapter) for name, adapter in _module.ADAPTERS.items()}
+    ADAPTERS |= {name: _compiled(adapter) for name, adapter in getattr(_module, "ADAPTERS", {}).items()}
     ADAPTERS |= getattr(_module, "UNCOMPILED", {})

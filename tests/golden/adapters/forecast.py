@@ -36,5 +36,4 @@ def exp_forecast(inputs, hyperparameters):
     return outputs
 
 
-ADAPTERS = {}
 UNCOMPILED = {"222_exp_forecast": exp_forecast}

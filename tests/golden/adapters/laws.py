@@ -40,7 +40,6 @@ def time_to_target(inputs, hyperparameters):
     }
 
 
-ADAPTERS = {}
 UNCOMPILED = {
     "227_lr_annealing_law": annealing_law,
     "241_algoperf_score": time_to_target,
