@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import signal
 
 from ..core import checks
 from .fitting import Fit, fit_law
@@ -68,7 +67,7 @@ def annealing_areas(learning_rates: Any, *, decay: float = 0.999, warmup: int = 
         raise ValueError(f"`learning_rates` must have shape [T + 1] with T >= 1, got {rates.shape}")
     falls = np.concatenate([[0.0], rates[:-1] - rates[1:]])
     falls[1 : warmup + 1] = 0.0
-    momentum = signal.lfilter([1.0], [1.0, -decay], falls)
+    momentum = list(itertools.accumulate(falls, lambda momentum, fall: decay * momentum + fall))
     return np.cumsum(np.concatenate([[0.0], rates[1:]])), np.cumsum(momentum)
 
 

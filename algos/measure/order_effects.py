@@ -134,6 +134,7 @@ def estimate_order(
     steps = jax.tree.leaves(trajectory.params)[0].shape[0] - 1
     if order.shape != (steps,):
         raise ValueError(f"`order` must have shape [T] = [{steps}], got {order.shape}")
+    batches = jax.tree.map(jnp.asarray, batches)
     reference = jax.tree.map(lambda leaf: leaf[:-1], trajectory.params)
     before = jax.tree.map(lambda leaf: jnp.concatenate([leaf[:1], leaf[:-2]]), trajectory.params)
     start = jax.tree.map(lambda leaf: leaf[0], trajectory.params)
@@ -185,6 +186,7 @@ def order_sensitivity(estimate: Callable[[jax.Array], Any], loss: Callable[[Any,
 
     Source: as for `estimate_order`.
     """
+    batches = jax.tree.map(jnp.asarray, batches)
     steps = jax.tree.leaves(batches)[0].shape[0]
     positions = jnp.arange(steps)
 
@@ -222,6 +224,7 @@ def search_orders(
     checks.integer("generations", generations, least=0)
     if orders.ndim != 2 or (generations and orders.shape[0] % 2):
         raise ValueError(f"`orders` must have shape [C, T] with C even, got {orders.shape}")
+    orders = jnp.asarray(orders)
     count, steps = orders.shape
     half = count // 2
 

@@ -115,11 +115,11 @@ def test_identical_batches_in_any_order_change_nothing():
     same = jax.tree.map(lambda leaf: np.broadcast_to(leaf[:1], leaf.shape), (X, Y))
 
     @jax.jit
-    def results(batches):
-        trajectory = measure.reference_run(jax.grad(smooth), optax.sgd(0.2), START, batches)
-        return trajectory, measure.estimate_order(jax.grad(smooth), optax.sgd(0.2), trajectory, batches, ORDER)
+    def results():  # of NumPy arrays that it does not take as arguments
+        trajectory = measure.reference_run(jax.grad(smooth), optax.sgd(0.2), START, same)
+        return trajectory, measure.estimate_order(jax.grad(smooth), optax.sgd(0.2), trajectory, same, ORDER)
 
-    trajectory, found = results(same)
+    trajectory, found = results()
     assert isinstance(trajectory, measure.Trajectory)
     np.testing.assert_allclose(found["w"], trajectory.params["w"], atol=1e-7)
 
@@ -167,10 +167,11 @@ def test_sensitivity_moves_one_batch_through_the_order():
     places = 10 ** np.arange(3, -1, -1)
 
     @jax.jit
-    def sensitivity(order):
-        return measure.order_sensitivity(lambda order: jnp.sum(order * places), lambda total, batch: total * 10 + batch, order)
+    def sensitivity():
+        batches = np.arange(4)
+        return measure.order_sensitivity(lambda order: jnp.sum(order * places), lambda total, batch: total * 10 + batch, batches)
 
-    matrix = sensitivity(np.arange(4))
+    matrix = sensitivity()
     for i in range(4):
         for j in range(4):
             order = [b for b in range(4) if b != i]
@@ -186,10 +187,10 @@ def test_the_search_finds_the_best_order_and_is_never_worse():
         return jnp.sum(jnp.abs(order - jnp.arange(5)))
 
     @jax.jit
-    def results(key, orders):
+    def results(key):
         return [measure.search_orders(key, orders, score, generations=generations) for generations in (40, 0)]
 
-    (order, value), (_, first) = results(jax.random.key(1), orders)
+    (order, value), (_, first) = results(jax.random.key(1))
     np.testing.assert_array_equal(order, np.arange(5))
     assert value == 0
     assert first == min(np.sum(np.abs(order - np.arange(5))) for order in orders)
