@@ -200,9 +200,20 @@ def record_name(record: type[Terms] | Terms) -> str:
     return ".".join([*cls.__module__.split(".")[-2:-1], cls.__qualname__])
 
 
+def row_counts(where: Array) -> Array:
+    """How many entries of each row of a boolean mask count: `[B, ...] -> [B]`, float32."""
+    if where.ndim == 1:
+        return where.astype(jnp.float32)
+    # Added as bytes first, sixteen to one: XLA would write all entries out as four-byte numbers before it adds any.
+    where = where.reshape(where.shape[0], -1)
+    where = jnp.pad(where, ((0, 0), (0, -where.shape[1] % 16)))
+    bytes_of_sixteen = jnp.sum(where.reshape(where.shape[0], 16, where.shape[1] // 16), axis=1, dtype=jnp.uint8)
+    return jnp.sum(bytes_of_sixteen, axis=1, dtype=jnp.float32)
+
+
 def row_mask(where: Array) -> Array:
     """Which rows of a mask hold anything: `[B, ...] -> [B]`."""
-    return where.reshape(where.shape[0], -1).any(axis=1) if where.ndim > 1 else where
+    return row_counts(where) > 0 if where.ndim > 1 else where
 
 
 def _zero_behind_masks(value: Any, spec: FieldSpec, masks: list[tuple[tuple[str, ...], Array]]) -> Any:
@@ -345,7 +356,8 @@ class Terms:
         return totals.rows if spec is not None and x.ndim < len(spec.axes) else totals.entries
 
     def _count(self, where: Array) -> Totals:
-        entries, rows = jnp.sum(where, dtype=jnp.float32), jnp.sum(row_mask(where), dtype=jnp.float32)
+        counts = row_counts(where)
+        entries, rows = jnp.sum(counts), jnp.sum(counts > 0, dtype=jnp.float32)
         return Totals(self.across_devices(entries), self.across_devices(rows))
 
     def with_totals(self) -> Self:
@@ -374,7 +386,7 @@ class Terms:
 
     def row_count(self, mask: str = "mask") -> Array:
         """`[B]`: how many entries of each row count, as float32."""
-        return jnp.sum(getattr(self, mask), axis=1, dtype=jnp.float32)
+        return row_counts(getattr(self, mask))
 
     def row_mean(self, x: Array, mask: str = "mask") -> Array:
         """`[B, T] -> [B]`: mean over the entries that count, 0 for an empty row."""
