@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from ..core.terms import row_counts
 from .terms import Terms
 
 
@@ -15,7 +16,7 @@ def select_largest(
 
     Equal scores are told apart by the tie breakers, so that the choice does not depend on the order of the rows; where all
     are equal the earlier tokens are taken. The least score that is selected is found bit by bit, in at most 32 counts of the
-    batch (64 for 64-bit scores): a small fraction of what sorting takes.
+    batch (64 for 64-bit scores): a small fraction of what sorting takes. So are ties, if there are any.
 
     Args:
       terms: the record, which says how the batch is spread over devices.
@@ -29,15 +30,20 @@ def select_largest(
     """
     undecided, left = candidates, count.astype(jnp.int32)
     selected = jnp.zeros_like(candidates)
-    for key in (scores, *tie_breakers):
-        ordered = _ordered(jax.lax.stop_gradient(key))
+    ordered_keys = [_ordered(jax.lax.stop_gradient(key)) for key in (scores, *tie_breakers)]
+    for ordered in (*ordered_keys, ~_places(terms, scores)):
         least, exact = _least_selected(terms, ordered, undecided, left)
         taken = undecided & (left > 0) & ((ordered > least) | (exact & (ordered == least)))
         selected, undecided = selected | taken, undecided & (ordered == least) & ~exact
         left = left - _count(terms, taken)
-    equal = terms.gather(undecided)  # all keys alike
-    places = jnp.cumsum(equal.ravel(), dtype=jnp.int32).reshape(equal.shape)
-    return selected | (undecided & terms.local_rows(places <= left, scores.shape[0]))
+    return selected
+
+
+def _places(terms: Terms, x: jax.Array) -> jax.Array:
+    """Where the entries `[B, T]` stand in the whole batch, as unsigned integers."""
+    rows, width = x.shape
+    everyone = jnp.arange(terms.gather(x[:, 0]).shape[0], dtype=jnp.uint32)
+    return terms.local_rows(everyone, rows)[:, None] * jnp.uint32(width) + jnp.arange(width, dtype=jnp.uint32)[None, :]
 
 
 def _ordered(x: jax.Array) -> jax.Array:
@@ -72,7 +78,7 @@ def _least_selected(
 
 
 def _count(terms: Terms, where: jax.Array) -> jax.Array:
-    return terms.across_devices(jnp.sum(where, dtype=jnp.int32))
+    return terms.across_devices(jnp.sum(row_counts(where).astype(jnp.int32), dtype=jnp.int32))
 
 
 def share_of(fraction: float, total: jax.Array) -> jax.Array:
