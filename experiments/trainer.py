@@ -144,9 +144,10 @@ def programs(config: Mapping, task: Task, arms: Mapping[str, Arm], layout: devic
 
         train[name] = devices.compile_steps(layout, advance, shardings["arms"][name])
         same = next((other for other in evaluate if arms[other].judge is arm.judge), None)  # compiled once
-        evaluate[name] = evaluate[same] if same else jax.jit(jax.vmap(functools.partial(_evaluate, arm)), out_shardings=whole)
+        judged = jax.vmap(functools.partial(_evaluate, arm))
+        evaluate[name] = evaluate[same] if same else devices.compiled(judged, out_shardings=whole)
     target = jax.tree.map(lambda leaf, to: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=to), shapes, shardings)
-    init = jax.jit(init, out_shardings=shardings if layout.mesh is not None else None)
+    init = devices.compiled(init, out_shardings=shardings if layout.mesh is not None else None)
     return Programs(init, evaluate, train, target)
 
 

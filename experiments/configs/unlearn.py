@@ -45,7 +45,7 @@ def npo() -> ConfigDict:
             "npo": {"loss": {"name": "unlearn.npo", "beta": 0.1}, "optimizer": adam},
             "gradient_ascent": {"loss": {"name": "unlearn.gradient_ascent"}, "optimizer": adam},
         },
-        seeds=4,
+        seeds=6,
         steps=100,
         evaluate_every=10,
         metric="retain_nll",

@@ -45,7 +45,7 @@ def grpo() -> ConfigDict:
             "grpo": {"loss": {"name": "policy.grpo"}, "optimizer": adam},
             "reinforce": {"loss": {"name": "policy.reinforce"}, "optimizer": adam},
         },
-        seeds=4,
+        seeds=6,
         steps=120,
         evaluate_every=15,
         metric="accuracy",

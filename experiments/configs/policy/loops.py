@@ -209,6 +209,7 @@ def octothinker() -> ConfigDict:
         labelled=100,
         held_out=100,
         warm_steps=0,
+        prompts_per_batch=8,
         steps=360,
     )
 
@@ -233,8 +234,8 @@ def socratic_zero() -> ConfigDict:
             "seeds": {"loss": loss, "optimizer": ADAM, "task": {"generation": "seeds"}},
         },
         seeds=6,
-        steps=150,
-        evaluate_every=75,
+        steps=100,
+        evaluate_every=50,
         metric="hard_accuracy",
         expect=[{**claim, "against": "seeds", "least": 0.15}, {**claim, "against": "uniform", "least": 0.03}],
     )

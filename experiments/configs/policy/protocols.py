@@ -228,5 +228,5 @@ def cory() -> ConfigDict:
         rollouts={"name": "tasks.rollouts.partners"},
         arms={"cooperating": {"loss": loss}, "alone": {"loss": loss, "task": apart}},
         expect=[("accuracy", "cooperating", "higher", "alone", 0.05)],
-        steps=150,
+        steps=120,
     )

@@ -21,7 +21,7 @@ def orthogonal_gradient() -> ConfigDict:
             "orthogonal_gradient": {"loss": loss, "optimizer": [{"name": "updates.orthogonal_gradient"}, adamw]},
             "adamw": {"loss": loss, "optimizer": [adamw]},
         },
-        seeds=4,
+        seeds=6,
         steps=800,
         evaluate_every=50,
         metric="accuracy",

@@ -1,5 +1,7 @@
 """Two copies of a policy: one answers, the other answers having seen that, and both are rewarded for both."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -73,10 +75,12 @@ def partners(cooperate: bool = True, every: int = 5) -> Rollouts:
 
 
 def _logits_and_values(setting: Setting, params: dict, inputs: dict) -> tuple[jax.Array, jax.Array]:
-    """Of the answers' characters under the agent of each row, `[B, T, C]` and `[B, T]`."""
-    tokens, mask, agents = inputs["tokens"], inputs["mask"], inputs["agents"]
-    first, second = (setting.logits(params[name], tokens, mask, setting.answer_length) for name in ("first", "second"))
-    logits, critics = jnp.where((agents == 1)[:, None, None], second, first), params["critics"]
+    """Of the answers' characters under the agent of each row, `[B, T, C]` and `[B, T]`; one half of the rows is one agent's."""
+    halves = jax.tree.map(lambda x: x.reshape(2, -1, *x.shape[1:]), inputs)
+    order, agents, critics = halves["agents"][:, 0], inputs["agents"], params["critics"]
+    policies = jax.tree.map(lambda *x: jnp.stack(x), params["first"], params["second"])
+    logits_of = functools.partial(setting.logits, length=setting.answer_length)
+    logits = jnp.concatenate(jax.vmap(logits_of)(policies, halves["tokens"][order], halves["mask"][order])[order])
     chances = jax.nn.softmax(jax.lax.stop_gradient(logits))[..., : MARK_TOKEN + 1]
     found = jnp.sum(chances * critics["weights"][agents][:, None], axis=-1) + critics["biases"][agents][:, None]
     return logits, VALUE_SCALE * found
