@@ -168,8 +168,9 @@ def test_sensitivity_moves_one_batch_through_the_order():
 
     @jax.jit
     def sensitivity():
-        batches = np.arange(4)
-        return measure.order_sensitivity(lambda order: jnp.sum(order * places), lambda total, batch: total * 10 + batch, batches)
+        return measure.order_sensitivity(
+            lambda order: jnp.sum(order * places), lambda total, batch: total * 10 + batch, np.arange(4)
+        )
 
     matrix = sensitivity()
     for i in range(4):
