@@ -42,7 +42,7 @@ def select_largest(
 def _places(terms: Terms, x: jax.Array) -> jax.Array:
     """Where the entries `[B, T]` stand in the whole batch, as unsigned integers."""
     rows, width = x.shape
-    everyone = jnp.arange(terms.gather(x[:, 0]).shape[0], dtype=jnp.uint32)
+    everyone = jnp.arange(terms.gather(jnp.zeros(rows)).shape[0], dtype=jnp.uint32)
     return terms.local_rows(everyone, rows)[:, None] * jnp.uint32(width) + jnp.arange(width, dtype=jnp.uint32)[None, :]
 
 
@@ -55,9 +55,7 @@ def _ordered(x: jax.Array) -> jax.Array:
     return jnp.where(bits >= sign, ~bits, bits | sign)
 
 
-def _least_selected(
-    terms: Terms, keys: jax.Array, candidates: jax.Array, count: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _least_selected(terms: Terms, keys: jax.Array, candidates: jax.Array, count: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A bound, and whether exactly `count` candidates reach it; otherwise it is the largest key that as many or more reach."""
     width = 8 * keys.dtype.itemsize
     one = jnp.asarray(1, keys.dtype)

@@ -145,10 +145,10 @@ def test_page_has_a_panel_a_run_with_every_arm_and_the_verdict(tmp_path, monkeyp
     for place, (line, band) in enumerate(zip(finished.lines, finished.collections, strict=True)):
         steps = np.arange(0, 801, 50)
         np.testing.assert_array_equal(line.get_xdata(), steps)
-        np.testing.assert_allclose(line.get_ydata(), 0.1 * place + 0.015 + steps / 1e3, rtol=1e-6)
-        # Of 0, .01, .02, .03 the standard deviation is .0129; t at 97.5 % with 3 degrees of freedom is 3.182.
+        np.testing.assert_allclose(line.get_ydata(), 0.1 * place + 0.025 + steps / 1e3, rtol=1e-6)
+        # Of 0, .01, ..., .05 the standard deviation is .018708; t at 97.5 % with 5 degrees of freedom is 2.571.
         heights = band.get_paths()[0].vertices[:, 1]
-        np.testing.assert_allclose(heights.min(), 0.1 * place + 0.015 - 3.182 * 0.012910 / 2, rtol=1e-3)
+        np.testing.assert_allclose(heights.min(), 0.1 * place + 0.025 - 2.571 * 0.018708 / np.sqrt(6), rtol=1e-3)
     assert finished.get_facecolor() != partial.get_facecolor()
     assert partial.get_xlim() == (0, 40)
 
