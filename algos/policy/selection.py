@@ -28,7 +28,8 @@ def select_largest(
     Returns:
       `[B, T]` booleans, without gradient.
     """
-    undecided, left = candidates, count.astype(jnp.int32)
+    # Of fewer candidates all are wanted, which the first count tells: no bit is looked for in vain.
+    undecided, left = candidates, jnp.minimum(count.astype(jnp.int32), _count(terms, candidates))
     selected = jnp.zeros_like(candidates)
     ordered_keys = [_ordered(jax.lax.stop_gradient(key)) for key in (scores, *tie_breakers)]
     for ordered in (*ordered_keys, ~_places(terms, scores)):

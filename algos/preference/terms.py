@@ -11,7 +11,7 @@ from flax import struct
 
 from .. import core
 from ..core.distribution import as_distribution
-from ..core.terms import data, derived, differentiated
+from ..core.terms import data, derived, differentiated, row_counts
 from ..core.terms import mask as mask_field
 
 Array = jax.Array
@@ -94,7 +94,7 @@ class Sequences:
     @property
     def lengths(self) -> Array:
         """`[rows]` numbers of tokens, float32."""
-        return jnp.sum(self.mask.astype(bool), axis=1, dtype=jnp.float32)
+        return row_counts(self.mask.astype(bool))
 
 
 FIELDS = {
